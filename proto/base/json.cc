@@ -1,0 +1,78 @@
+#include "proto/base/json.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+namespace glyph::base {
+namespace {
+
+using Json = nlohmann::json;
+
+// Builds the tree through nlohmann's DOM builder, but stops at the limits and at duplicate keys.
+class BoundedSax : public nlohmann::detail::json_sax_dom_parser<Json> {
+ public:
+  using Base = nlohmann::detail::json_sax_dom_parser<Json>;
+  BoundedSax(Json& root, int max_depth)
+      : Base(root, /*allow_exceptions=*/false), max_depth_(max_depth) {}
+
+  bool start_object(size_t size) {
+    keys_.emplace_back();
+    return Enter() && Base::start_object(size);
+  }
+  bool key(std::string& name) {
+    if (!keys_.back().insert(name).second) {
+      message_ = "an object has the same key twice";
+      return false;
+    }
+    return Base::key(name);
+  }
+  bool end_object() {
+    keys_.pop_back();
+    --depth_;
+    return Base::end_object();
+  }
+  bool start_array(size_t size) { return Enter() && Base::start_array(size); }
+  bool end_array() {
+    --depth_;
+    return Base::end_array();
+  }
+  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) {
+    message_ = absl::StrCat("not JSON at byte ", position);
+    return false;
+  }
+
+  const std::string& message() const { return message_; }
+
+ private:
+  bool Enter() {
+    if (++depth_ <= max_depth_) return true;
+    message_ = absl::StrCat("nested deeper than the limit of ", max_depth_);
+    return false;
+  }
+
+  const int max_depth_;
+  int depth_ = 0;
+  std::vector<std::set<std::string>> keys_;  // of the objects being read
+  std::string message_;
+};
+
+}  // namespace
+
+absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("JSON of ", text.size(), " bytes is over the limit of ", limits.max_bytes));
+  }
+  Json root;
+  BoundedSax sax(root, limits.max_depth);
+  if (!Json::sax_parse(text.begin(), text.end(), &sax)) {
+    return absl::InvalidArgumentError(sax.message().empty() ? "not JSON" : sax.message());
+  }
+  return root;
+}
+
+}  // namespace glyph::base

@@ -1,0 +1,109 @@
+#include "proto/rpc/server_runner.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "nlohmann/json.hpp"
+#include "proto/base/logging.h"
+#include "proto/rpc/error.h"
+
+namespace glyph::rpc {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+void WaitForSignal() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  base::LogInfo("stopping", {{"signal", absl::StrCat(signal)}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ServerRunner>> ServerRunner::Start(
+    const ServerOptions& options, const std::vector<grpc::Service*>& services) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(absl::StrCat(options.host, ":", options.port),
+                           grpc::InsecureServerCredentials(), &port);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  builder.SetMaxReceiveMessageSize(kMaxReceivedMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 128);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return Unavailable("PORT_TAKEN", absl::Seconds(1),
+                       absl::StrCat("cannot listen on ", options.host, ":", options.port,
+                                    "; choose a free port, or 0 for any"));
+  }
+  std::unique_ptr<ServerRunner> runner(new ServerRunner(options, std::move(server), port));
+  runner->SetServing(false);
+  return runner;
+}
+
+ServerRunner::ServerRunner(ServerOptions options, std::unique_ptr<grpc::Server> server, int port)
+    : options_(std::move(options)), server_(std::move(server)), port_(port) {}
+
+ServerRunner::~ServerRunner() { Stop(); }
+
+void ServerRunner::SetServing(bool serving) {
+  auto* health = server_->GetHealthCheckService();
+  health->SetServingStatus(serving);
+  if (!options_.service_name.empty()) health->SetServingStatus(options_.service_name, serving);
+}
+
+void ServerRunner::RunUntilStopped(const std::function<void()>& on_drain) {
+  WaitForSignal();
+  std::thread([] {
+    WaitForSignal();
+    _exit(1);
+  }).detach();
+  SetServing(false);
+  if (on_drain) on_drain();
+  Stop();
+}
+
+void ServerRunner::Stop() {
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(options_.drain));
+  server_->Wait();
+}
+
+void BlockStopSignals() {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void AnnouncePorts(const std::vector<std::pair<std::string, int>>& ports) {
+  nlohmann::ordered_json line = {{"event", "listening"},
+                                 {"ports", nlohmann::ordered_json::object()}};
+  for (const auto& [name, port] : ports) line["ports"][name] = port;
+  line["pid"] = getpid();
+  line["version"] = GLYPH_VERSION;
+  std::printf("%s\n", line.dump().c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace glyph::rpc

@@ -1,0 +1,69 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+
+namespace glyph::rpc {
+
+// Largest message a server accepts, bytes. What we send stays below kMaxSentMessageBytes.
+inline constexpr int kMaxReceivedMessageBytes = 20 << 20;
+inline constexpr int kMaxSentMessageBytes = 1 << 20;
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 0;              // 0: any free port
+  std::string service_name;  // health name besides "", e.g. "glyph.v1.RenderService"
+  absl::Duration drain = absl::Seconds(10);  // in-flight calls get this long after the first signal
+};
+
+// One gRPC server with health (grpc.health.v1), reflection and keepalive, that drains on SIGTERM or
+// SIGINT. Health is NOT_SERVING until SetServing(true).
+//   BlockStopSignals();  // first line of main, before any thread
+//   GLYPH_ASSIGN_OR_RETURN(auto server, ServerRunner::Start(options, {&service}));
+//   AnnouncePorts({{"grpc", server->port()}});
+//   server->SetServing(true);
+//   server->RunUntilStopped([&] { engine.Drain(); });
+// Thread-safe.
+class ServerRunner {
+ public:
+  // UNAVAILABLE when the port cannot be bound, naming it. `services` outlive the runner.
+  static absl::StatusOr<std::unique_ptr<ServerRunner>> Start(
+      const ServerOptions& options, const std::vector<grpc::Service*>& services);
+  ~ServerRunner();
+  ServerRunner(const ServerRunner&) = delete;
+  ServerRunner& operator=(const ServerRunner&) = delete;
+
+  void SetServing(bool serving);
+
+  // Waits for SIGTERM or SIGINT, turns health to NOT_SERVING, calls `on_drain`, lets running calls
+  // end for `drain`, then cancels the rest. A second signal ends the process at once with status 1.
+  void RunUntilStopped(const std::function<void()>& on_drain = {});
+
+  // Same drain without a signal.
+  void Stop();
+
+  int port() const { return port_; }
+
+ private:
+  ServerRunner(ServerOptions options, std::unique_ptr<grpc::Server> server, int port);
+
+  const ServerOptions options_;
+  std::unique_ptr<grpc::Server> server_;
+  const int port_;
+};
+
+// Blocks SIGTERM and SIGINT in the calling thread and its children, and ignores SIGPIPE, so that
+// RunUntilStopped receives them.
+void BlockStopSignals();
+
+// Prints {"event":"listening","ports":{name:port,...},"pid":..,"version":..} as one line on stdout,
+// flushed.
+void AnnouncePorts(const std::vector<std::pair<std::string, int>>& ports);
+
+}  // namespace glyph::rpc

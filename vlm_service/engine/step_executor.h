@@ -1,0 +1,43 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "vlm_service/scheduler/plan.h"
+
+namespace glyph::vlm {
+
+// What an executor can hold; fixed for its life.
+struct ExecutorLimits {
+  int32_t num_blocks = 0;         // KV blocks
+  int32_t block_tokens = 0;       // tokens of one block
+  int32_t max_slots = 0;          // sequences at once
+  int64_t max_vision_tokens = 0;  // image tokens held between encoding and release
+  int64_t context_tokens = 0;     // prompt and output of one sequence
+};
+
+// Memory of one component of the executor, bytes.
+struct ComponentMemory {
+  const char* device;     // "host", "gpu0"
+  const char* component;  // "weights", "kv", "vision", "activations"
+  int64_t reserved_bytes = 0;
+  int64_t used_bytes = 0;
+};
+
+// Runs steps: owns every tensor, knows nothing of requests. One step is in flight at most:
+// Submit, Collect, Submit, Collect ... All calls come from the engine thread.
+class StepExecutor {
+ public:
+  virtual ~StepExecutor() = default;
+  virtual const ExecutorLimits& limits() const = 0;
+
+  // Starts a step. The plan keeps to the limits; a plan that breaks them is a bug and CHECK-fails.
+  virtual void Submit(StepPlan plan) = 0;
+
+  // Waits for the step submitted last. An error condemns the executor: every sequence is lost.
+  virtual absl::StatusOr<StepResult> Collect() = 0;
+
+  virtual std::vector<ComponentMemory> memory() const = 0;
+};
+
+}  // namespace glyph::vlm
