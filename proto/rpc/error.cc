@@ -3,6 +3,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace glyph::rpc {
 namespace {
@@ -10,6 +11,11 @@ namespace {
 constexpr char kReasonUrl[] = "glyph/reason";
 constexpr char kFieldUrl[] = "glyph/field";
 constexpr char kRetryUrl[] = "glyph/retry_after_ms";
+constexpr char kViolationsUrl[] = "glyph/field_violations";
+// Neither occurs in a path, a reason or a description.
+constexpr char kUnitSeparator[] = "\x1f";
+constexpr char kRecordSeparator[] = "\x1e";
+constexpr size_t kMaxViolations = 20;
 
 std::string Payload(const absl::Status& status, const char* url) {
   const auto payload = status.GetPayload(url);
@@ -36,6 +42,27 @@ absl::Status InvalidArgument(std::string_view reason, std::string_view field,
                    message);
 }
 
+absl::Status InvalidArgument(std::vector<FieldViolation> violations) {
+  if (violations.size() > kMaxViolations) violations.resize(kMaxViolations);
+  std::string message = violations.front().description;
+  if (violations.size() > 1) {
+    absl::StrAppend(&message, " (and ", violations.size() - 1, " more, see the details)");
+  }
+  absl::Status status =
+      InvalidArgument(violations.front().reason, violations.front().field, message);
+  SetFieldViolations(status, violations);
+  return status;
+}
+
+void SetFieldViolations(absl::Status& status, const std::vector<FieldViolation>& violations) {
+  std::string records;
+  for (const FieldViolation& v : violations) {
+    absl::StrAppend(&records, v.field, kUnitSeparator, v.reason, kUnitSeparator, v.description,
+                    kRecordSeparator);
+  }
+  if (!records.empty()) status.SetPayload(kViolationsUrl, absl::Cord(records));
+}
+
 absl::Status Unavailable(std::string_view reason, absl::Duration retry_after,
                          std::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable,
@@ -59,6 +86,20 @@ ErrorDetails GetErrorDetails(const absl::Status& status) {
     details.retry_after = absl::Milliseconds(retry_ms);
   }
   return details;
+}
+
+std::vector<FieldViolation> GetFieldViolations(const absl::Status& status) {
+  std::vector<FieldViolation> violations;
+  const std::string records = Payload(status, kViolationsUrl);
+  for (absl::string_view record : absl::StrSplit(records, kRecordSeparator, absl::SkipEmpty())) {
+    const std::vector<std::string> units = absl::StrSplit(record, kUnitSeparator);
+    if (units.size() == 3) violations.push_back({units[0], units[1], units[2]});
+  }
+  const ErrorDetails details = GetErrorDetails(status);
+  if (violations.empty() && !details.field.empty()) {
+    violations.push_back({details.field, details.reason, std::string(status.message())});
+  }
+  return violations;
 }
 
 }  // namespace glyph::rpc

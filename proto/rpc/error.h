@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,18 @@ absl::Status MakeError(absl::StatusCode code, ErrorDetails details, std::string_
 absl::Status InvalidArgument(std::string_view reason, std::string_view field,
                              std::string_view message);
 
+// One wrong field of a request.
+struct FieldViolation {
+  std::string field;        // proto path
+  std::string reason;       // UPPER_SNAKE
+  std::string description;  // what + value + limit + what to do
+};
+
+// INVALID_ARGUMENT for all wrong fields at once (at least one; those beyond 20 are dropped).
+// Reason, field and message are those of the first; the message counts the others (trailers are
+// bounded).
+absl::Status InvalidArgument(std::vector<FieldViolation> violations);
+
 // MakeError(kUnavailable / kResourceExhausted, {reason, "", retry_after}, message).
 absl::Status Unavailable(std::string_view reason, absl::Duration retry_after,
                          std::string_view message);
@@ -34,6 +47,12 @@ absl::Status ResourceExhausted(std::string_view reason, absl::Duration retry_aft
 
 // The details `status` carries; empty strings where it carries none.
 ErrorDetails GetErrorDetails(const absl::Status& status);
+
+// Attaches `violations` to `status`; does nothing when there are none.
+void SetFieldViolations(absl::Status& status, const std::vector<FieldViolation>& violations);
+
+// Every wrong field `status` names; empty when it names none.
+std::vector<FieldViolation> GetFieldViolations(const absl::Status& status);
 
 }  // namespace glyph::rpc
 

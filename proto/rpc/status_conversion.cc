@@ -34,13 +34,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
                                          : details.reason);
   info.set_domain(kDomain);
   proto.add_details()->PackFrom(info);
-  if (!details.field.empty()) {
-    google::rpc::BadRequest bad_request;
+  google::rpc::BadRequest bad_request;
+  for (const FieldViolation& v : GetFieldViolations(status)) {
     auto* violation = bad_request.add_field_violations();
-    violation->set_field(details.field);
-    violation->set_description(message);
-    proto.add_details()->PackFrom(bad_request);
+    violation->set_field(v.field);
+    violation->set_reason(v.reason);
+    violation->set_description(v.description);
   }
+  if (bad_request.field_violations_size() > 0) proto.add_details()->PackFrom(bad_request);
   if (details.retry_after) {
     google::rpc::RetryInfo retry;
     *retry.mutable_retry_delay() = ToProto(*details.retry_after);
@@ -53,6 +54,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 absl::Status FromGrpcStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   ErrorDetails details;
+  std::vector<FieldViolation> violations;
   google::rpc::Status proto;
   if (!status.error_details().empty() && proto.ParseFromString(status.error_details())) {
     for (const auto& any : proto.details()) {
@@ -61,15 +63,20 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
       google::rpc::RetryInfo retry;
       if (any.UnpackTo(&info)) {
         details.reason = info.reason();
-      } else if (any.UnpackTo(&bad_request) && bad_request.field_violations_size() > 0) {
-        details.field = bad_request.field_violations(0).field();
+      } else if (any.UnpackTo(&bad_request)) {
+        for (const auto& v : bad_request.field_violations()) {
+          violations.push_back({v.field(), v.reason(), v.description()});
+        }
       } else if (any.UnpackTo(&retry)) {
         details.retry_after = FromProto(retry.retry_delay());
       }
     }
   }
-  return MakeError(static_cast<absl::StatusCode>(status.error_code()), std::move(details),
-                   status.error_message());
+  if (!violations.empty()) details.field = violations.front().field;
+  absl::Status result = MakeError(static_cast<absl::StatusCode>(status.error_code()), details,
+                                  status.error_message());
+  SetFieldViolations(result, violations);
+  return result;
 }
 
 }  // namespace glyph::rpc
