@@ -1,0 +1,90 @@
+#pragma once
+#include <math.h>
+
+#include <cstdint>
+
+#include "vlm_service/ops/cpu/lanes.h"
+
+namespace glyph::vlm::cpu {
+namespace {
+
+template <typename T>
+void RmsNorm(const RmsNormParams<T>& p, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const T* x = p.x + row * p.x_stride;
+    T* out = p.out + row * p.out_stride;
+    const float mean = Dot(x, x, p.width) / static_cast<float>(p.width);
+    const float scale = 1.0f / sqrtf(mean + p.eps);
+    for (int64_t i = 0; i < p.width; ++i) {
+      const float normed = RoundTo<T>(ToFloat(x[i]) * scale);
+      const float y = RoundTo<T>(ToFloat(p.weight[i]) * normed);
+      out[i] = Round<T>(p.add ? ToFloat(out[i]) + y : y);
+    }
+  }
+}
+
+template <typename T>
+void LayerNorm(const LayerNormParams<T>& p, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const T* x = p.x + row * p.width;
+    T* out = p.out + row * p.width;
+    double sum = 0;
+    double squares = 0;
+    for (int64_t i = 0; i < p.width; ++i) {
+      const double value = ToFloat(x[i]);
+      sum += value;
+      squares += value * value;
+    }
+    const double mean = sum / static_cast<double>(p.width);
+    const double variance = squares / static_cast<double>(p.width) - mean * mean;
+    const auto scale = static_cast<float>(1.0 / sqrt((variance > 0 ? variance : 0) + p.eps));
+    for (int64_t i = 0; i < p.width; ++i) {
+      const float normed = (ToFloat(x[i]) - static_cast<float>(mean)) * scale;
+      out[i] = Round<T>(normed * ToFloat(p.weight[i]) + ToFloat(p.bias[i]));
+    }
+  }
+}
+
+template <typename T>
+void SiluMul(const SiluMulParams<T>& p, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const T* gate = p.gate + row * p.in_stride;
+    const T* up = p.up + row * p.in_stride;
+    T* out = p.out + row * p.out_stride;
+    for (int64_t i = 0; i < p.width; ++i) {
+      const float g = ToFloat(gate[i]);
+      out[i] = Round<T>(RoundTo<T>(g / (1.0f + expf(-g))) * ToFloat(up[i]));
+    }
+  }
+}
+
+template <typename T>
+inline void RotatePair(T& first, T& second, float cosine, float sine, bool round_products) {
+  const float a = ToFloat(first);
+  const float b = ToFloat(second);
+  if (round_products) {
+    first = Round<T>(RoundTo<T>(a * cosine) + RoundTo<T>(-b * sine));
+    second = Round<T>(RoundTo<T>(b * cosine) + RoundTo<T>(a * sine));
+  } else {
+    first = Round<T>(a * cosine - b * sine);
+    second = Round<T>(b * cosine + a * sine);
+  }
+}
+
+template <typename T>
+void Rotary(const RotaryParams<T>& p, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    for (int64_t i = 0; i < p.half; ++i) {
+      const int64_t position = p.positions[p.axis[i] * p.rows + row];
+      const float cosine = p.cos[position * p.half + i];
+      const float sine = p.sin[position * p.half + i];
+      T* x = p.x + row * p.row_stride + i * p.step;
+      for (int64_t head = 0; head < p.heads; ++head, x += p.head_stride) {
+        RotatePair(x[0], x[p.gap], cosine, sine, p.round_products);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace glyph::vlm::cpu

@@ -1,0 +1,115 @@
+#pragma once
+#include <cstdint>
+
+// Kernels for rows of independent sequences, free of any framework: raw pointers and strides in
+// elements. A row's result never depends on the other rows of a call nor on the number of threads:
+// each output is one reduction of 16 lanes in a fixed order. Compiled once for each level of
+// x86-64, so this header holds no inline functions. T is float or Bf16; sums are float32.
+namespace glyph::vlm::cpu {
+
+struct Bf16 {
+  uint16_t bits;
+};
+
+// out[r, n] = sum_k x[r, k] * weight[n, k] + bias[n], for all rows and n in [begin, end).
+template <typename T>
+struct LinearParams {
+  const float* x;   // [rows, inner], dense
+  const T* weight;  // [n, inner], dense
+  const T* bias;    // [n], or null
+  T* out;           // [rows, n]
+  int64_t out_stride;
+  int64_t rows;
+  int64_t inner;
+};
+
+// y = T(x * rsqrt(mean(x^2) + eps)) * weight; out = y, or out += y. For rows in [begin, end).
+template <typename T>
+struct RmsNormParams {
+  const T* x;
+  int64_t x_stride;
+  const T* weight;  // [width]
+  T* out;
+  int64_t out_stride;
+  int64_t width;
+  float eps;
+  bool add;
+};
+
+// out = (x - mean) * rsqrt(var + eps) * weight + bias. For rows in [begin, end).
+template <typename T>
+struct LayerNormParams {
+  const T* x;  // [rows, width], dense
+  const T* weight;
+  const T* bias;
+  T* out;  // [rows, width], dense
+  int64_t width;
+  float eps;
+};
+
+// out = T(silu(gate)) * up. For rows in [begin, end).
+template <typename T>
+struct SiluMulParams {
+  const T* gate;
+  const T* up;
+  int64_t in_stride;  // of both
+  T* out;
+  int64_t out_stride;
+  int64_t width;
+};
+
+// Rotates in place the pairs (x[i * step], x[i * step + gap]), i < half, of every head by the angle
+// whose cosine is cos[positions[axis[i], r], i]. For rows in [begin, end).
+template <typename T>
+struct RotaryParams {
+  T* x;  // [rows, heads, head_dim]
+  int64_t row_stride;
+  int64_t head_stride;
+  int64_t heads;
+  int64_t half;
+  int64_t step;
+  int64_t gap;
+  bool round_products;       // round every product to T, as PyTorch does when all are of type T
+  const int32_t* positions;  // [axes, rows]
+  int64_t rows;
+  const int32_t* axis;  // [half]
+  const float* cos;     // [positions, half]
+  const float* sin;
+};
+
+// Attention of one new token a row over its paged keys and values. A task is (row, KV head); tasks
+// in [begin, end), row-major. `scratch` holds PagedAttentionScratch floats and is not shared.
+template <typename T>
+struct PagedAttentionParams {
+  const T* q;  // [rows, kv_heads * group, head_dim], dense
+  const T* k;  // [blocks, block_tokens, kv_heads, head_dim], dense
+  const T* v;
+  T* out;                        // like q
+  const int32_t* const* blocks;  // [rows] block tables
+  const int64_t* lengths;        // [rows] tokens in the cache, the new one included
+  int64_t block_tokens;
+  int64_t kv_heads;
+  int64_t group;  // query heads of a KV head
+  int64_t head_dim;
+  float scale;
+};
+
+template <typename T>
+struct Kernels {
+  void (*linear)(const LinearParams<T>&, int64_t begin, int64_t end);
+  void (*rms_norm)(const RmsNormParams<T>&, int64_t begin, int64_t end);
+  void (*layer_norm)(const LayerNormParams<T>&, int64_t begin, int64_t end);
+  void (*silu_mul)(const SiluMulParams<T>&, int64_t begin, int64_t end);
+  void (*rotary)(const RotaryParams<T>&, int64_t begin, int64_t end);
+  void (*paged_attention)(const PagedAttentionParams<T>&, int64_t begin, int64_t end,
+                          float* scratch);
+};
+
+// Floats of scratch one thread needs for a paged attention.
+int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tokens);
+
+// The best kernels this processor runs; T is float or Bf16.
+template <typename T>
+const Kernels<T>& KernelsOf();
+
+}  // namespace glyph::vlm::cpu

@@ -1,0 +1,48 @@
+#include "vlm_service/ops/linear.h"
+
+#include "ATen/Parallel.h"
+#include "ATen/ops/addmm.h"
+#include "ATen/ops/mm.h"
+#include "vlm_service/ops/element_type.h"
+
+namespace glyph::vlm::ops {
+namespace {
+
+void LinearGemm(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {
+  if (weights.bias.defined()) {
+    at::addmm_out(out, weights.bias, x, weights.weight.t());
+  } else {
+    at::mm_out(out, x, weights.weight.t());
+  }
+}
+
+void LinearRows(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {
+  const at::Tensor x_float = x.to(at::kFloat).contiguous();
+  DispatchElement(out, [&](auto zero) {
+    using T = decltype(zero);
+    const cpu::LinearParams<T> params = {
+        .x = Data<const float>(x_float),
+        .weight = Data<const T>(weights.weight),
+        .bias = Data<const T>(weights.bias),
+        .out = Data<T>(out),
+        .out_stride = out.stride(0),
+        .rows = x.size(0),
+        .inner = x.size(1),
+    };
+    at::parallel_for(
+        0, out.size(1), GrainSize(params.rows * params.inner),
+        [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().linear(params, begin, end); });
+  });
+}
+
+}  // namespace
+
+void Linear(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights, Rows rows) {
+  if (rows == Rows::kOneSequence) {
+    LinearGemm(out, x, weights);
+  } else {
+    LinearRows(out, x, weights);
+  }
+}
+
+}  // namespace glyph::vlm::ops

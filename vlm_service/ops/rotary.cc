@@ -1,0 +1,54 @@
+#include "vlm_service/ops/rotary.h"
+
+#include <utility>
+
+#include "ATen/Parallel.h"
+#include "ATen/ops/arange.h"
+#include "ATen/ops/outer.h"
+#include "ATen/ops/pow.h"
+#include "vlm_service/ops/element_type.h"
+
+namespace glyph::vlm::ops {
+
+at::Tensor InverseFrequencies(double theta, int64_t dim) {
+  const at::Tensor exponents = at::arange(0, dim, 2, at::kFloat).div(static_cast<double>(dim));
+  return at::pow(theta, exponents).reciprocal();
+}
+
+RotaryTable MakeRotaryTable(const at::Tensor& inverse_frequencies, int64_t num_positions,
+                            at::ScalarType type, std::vector<int32_t> axis, RotaryPairs pairs) {
+  const at::Tensor positions = at::arange(num_positions, at::kFloat);
+  const at::Tensor angles = at::outer(positions, inverse_frequencies);
+  return {.cos = angles.cos().to(type).to(at::kFloat).contiguous(),
+          .sin = angles.sin().to(type).to(at::kFloat).contiguous(),
+          .axis = std::move(axis),
+          .pairs = pairs};
+}
+
+void Rotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table) {
+  const bool adjacent = table.pairs == RotaryPairs::kAdjacent;
+  const int64_t half = table.cos.size(1);
+  DispatchElement(x, [&](auto zero) {
+    using T = decltype(zero);
+    const cpu::RotaryParams<T> params = {
+        .x = Data<T>(x),
+        .row_stride = x.stride(0),
+        .head_stride = x.stride(1),
+        .heads = x.size(1),
+        .half = half,
+        .step = adjacent ? 2 : 1,
+        .gap = adjacent ? 1 : half,
+        .round_products = adjacent,
+        .positions = Data<const int32_t>(positions),
+        .rows = x.size(0),
+        .axis = table.axis.data(),
+        .cos = Data<const float>(table.cos),
+        .sin = Data<const float>(table.sin),
+    };
+    at::parallel_for(
+        0, x.size(0), GrainSize(8 * half * params.heads),
+        [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().rotary(params, begin, end); });
+  });
+}
+
+}  // namespace glyph::vlm::ops
