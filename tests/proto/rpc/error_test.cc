@@ -1,9 +1,12 @@
 #include "proto/rpc/error.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace glyph::rpc {
@@ -41,6 +44,41 @@ TEST(ErrorTest, FindsNoDetailsInAPlainStatus) {
   EXPECT_EQ(details.reason, "");
   EXPECT_EQ(details.field, "");
   EXPECT_FALSE(details.retry_after.has_value());
+}
+
+std::vector<FieldViolation> Violations(int count) {
+  std::vector<FieldViolation> violations;
+  for (int i = 0; i < count; ++i) {
+    violations.push_back({absl::StrCat("parts[", i, "]"), "BAD", absl::StrCat("part ", i)});
+  }
+  return violations;
+}
+
+TEST(ErrorTest, KeepsUpToTwentyWrongFieldsInOrder) {
+  for (const int count : {1, 19, 20, 21}) {
+    const absl::Status status = InvalidArgument(Violations(count));
+    const std::vector<FieldViolation> kept = GetFieldViolations(status);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    ASSERT_EQ(kept.size(), std::min(count, 20));
+    EXPECT_EQ(kept.back().field, absl::StrCat("parts[", kept.size() - 1, "]"));
+    EXPECT_EQ(kept.back().reason, "BAD");
+    EXPECT_EQ(kept.back().description, absl::StrCat("part ", kept.size() - 1));
+  }
+}
+
+TEST(ErrorTest, SpeaksOfTheFirstWrongFieldAndCountsTheOthers) {
+  const absl::Status status = InvalidArgument(Violations(3));
+  EXPECT_EQ(status.message(), "part 0 (and 2 more, see the details)");
+  EXPECT_EQ(GetErrorDetails(status).field, "parts[0]");
+  EXPECT_EQ(GetErrorDetails(status).reason, "BAD");
+}
+
+TEST(ErrorTest, ASingleFieldIsAViolationToo) {
+  const auto violations = GetFieldViolations(InvalidArgument("BAD", "x", "bad x"));
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].field, "x");
+  EXPECT_EQ(violations[0].description, "bad x");
+  EXPECT_TRUE(GetFieldViolations(absl::InternalError("plain")).empty());
 }
 
 absl::Status Twice(const absl::Status& first, int& reached) {

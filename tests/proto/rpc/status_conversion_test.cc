@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "glyph/v1/gateway.grpc.pb.h"
@@ -69,6 +71,22 @@ TEST(StatusConversionTest, FieldBecomesBadRequestAndRetryBecomesRetryInfo) {
   EXPECT_EQ(bad_request.field_violations(0).description(), "no such profile");
   EXPECT_EQ(retry.retry_delay().seconds(), 2);
   EXPECT_EQ(retry.retry_delay().nanos(), 250000000);
+}
+
+TEST(StatusConversionTest, EveryWrongFieldSurvives) {
+  const absl::Status error = InvalidArgument(std::vector<FieldViolation>{
+      {"generation.top_p", "TOP_P_OUT_OF_RANGE", "top_p is 2; it must lie in (0, 1]"},
+      {"parts", "PARTS_MISSING", "there are 0 parts; send 1 to 64"}});
+
+  const absl::Status back = FromGrpcStatus(ToGrpcStatus(error));
+
+  ExpectSame(back, error);
+  const std::vector<FieldViolation> violations = GetFieldViolations(back);
+  ASSERT_EQ(violations.size(), 2u);
+  EXPECT_EQ(violations[0].reason, "TOP_P_OUT_OF_RANGE");
+  EXPECT_EQ(violations[1].field, "parts");
+  EXPECT_EQ(violations[1].reason, "PARTS_MISSING");
+  EXPECT_EQ(violations[1].description, "there are 0 parts; send 1 to 64");
 }
 
 TEST(StatusConversionTest, AStatusOfAnotherServerKeepsCodeAndMessage) {
