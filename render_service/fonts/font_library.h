@@ -1,0 +1,41 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/base/sha256.h"
+
+struct _FcConfig;  // fontconfig's configuration
+
+namespace glyph::render {
+
+// One font file and a fontconfig configuration that holds nothing but its faces, so that no other
+// font, alias or rule of the machine can change a page.
+struct FontFile {
+  std::string path;
+  base::Sha256Digest digest;          // over the file's bytes
+  std::shared_ptr<_FcConfig> config;  // never null
+};
+
+// The font files this process may draw with, opened and hashed once. Immutable after Create, so
+// safe to share between threads.
+class FontLibrary {
+ public:
+  // Opens `file_names` in `directory`. NOT_FOUND names the missing file; FAILED_PRECONDITION a file
+  // that is no font.
+  static absl::StatusOr<std::shared_ptr<const FontLibrary>> Create(
+      const std::string& directory, const std::vector<std::string>& file_names);
+
+  // Null when Create did not open `file_name`.
+  const FontFile* Find(std::string_view file_name) const;
+
+ private:
+  FontLibrary() = default;
+
+  std::map<std::string, FontFile, std::less<>> files_;
+};
+
+}  // namespace glyph::render

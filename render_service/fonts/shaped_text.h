@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace glyph::render {
+
+// A glyph of a cluster. Offsets in px from the cluster's pen position; y grows downwards.
+struct ShapedGlyph {
+  uint32_t id = 0;  // glyph of the font, or the code point of a hex box
+  int16_t x = 0;
+  int16_t y = 0;
+  bool is_box = false;
+};
+
+// Characters and glyphs that cannot be separated, with their advance.
+struct ShapedCluster {
+  uint32_t first_character = 0;  // into DisplayText::characters
+  uint32_t end_character = 0;
+  uint32_t first_glyph = 0;  // into ShapedText::glyphs
+  uint32_t end_glyph = 0;
+  int32_t advance_px = 0;
+  uint8_t bidi_level = 0;         // odd: right to left
+  bool can_break_before = false;  // Unicode line breaking (UAX 14) allows a line to begin here
+  bool is_space = false;          // U+0020
+  bool is_white = false;          // leaves no ink
+};
+
+// A DisplayText as glyphs; plain data.
+struct ShapedText {
+  std::vector<ShapedCluster> clusters;  // logical order
+  std::vector<ShapedGlyph> glyphs;
+};
+
+}  // namespace glyph::render

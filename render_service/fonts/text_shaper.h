@@ -1,0 +1,43 @@
+#pragma once
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "render_service/fonts/font_library.h"
+#include "render_service/fonts/font_style.h"
+#include "render_service/fonts/shaped_text.h"
+#include "render_service/text/display_text.h"
+
+typedef struct _cairo_scaled_font cairo_scaled_font_t;  // NOLINT: cairo's own name
+
+namespace glyph::render {
+
+// Turns characters into positioned glyphs of one font style through Pango and HarfBuzz. What has no
+// glyph becomes a hex box (raster/hex_box.h draws it). Shaping is independent of where a line will
+// be cut: contextual features are the profile's to switch off.
+//   GLYPH_ASSIGN_OR_RETURN(auto shaper, TextShaper::Create(font_file, style));
+//   ShapedText shaped;
+//   shaper->Shape(display_text, shaped);
+// Not thread-safe: every worker owns its shapers.
+class TextShaper {
+ public:
+  // FAILED_PRECONDITION when the file holds no face `style.face_index` of family `style.family`.
+  static absl::StatusOr<std::unique_ptr<TextShaper>> Create(const FontFile& file,
+                                                            const FontStyle& style);
+  ~TextShaper();
+  TextShaper(const TextShaper&) = delete;
+  TextShaper& operator=(const TextShaper&) = delete;
+
+  // Replaces `out` by the glyphs of `text`.
+  void Shape(const DisplayText& text, ShapedText& out);
+
+  // The font the glyph ids belong to, set up as FontStyle says. Lives as long as the shaper.
+  cairo_scaled_font_t* scaled_font() const;
+
+ private:
+  struct PangoState;
+  explicit TextShaper(std::unique_ptr<PangoState> state);
+
+  std::unique_ptr<PangoState> state_;
+};
+
+}  // namespace glyph::render

@@ -1,0 +1,60 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "render_service/fonts/text_shaper.h"
+#include "render_service/layout/page_layout.h"
+#include "render_service/layout/paginator.h"
+#include "render_service/layout/render_profile.h"
+#include "render_service/text/hard_line.h"
+#include "render_service/text/source_text.h"
+
+namespace glyph::render {
+
+// Lays a document out in slices, so that a long one shares its worker. Time is linear in the text:
+// a hard line is shaped in windows of kWindowCharacters that begin at a visual line.
+//   DocumentLayout layout(source, profile, max_pages);
+//   while (true) {
+//     GLYPH_ASSIGN_OR_RETURN(const bool finished, layout.Advance(shaper, 65536));
+//     if (finished) break;
+//   }
+//   for (const PageLayout& page : layout.pages()) ...
+// Not thread-safe; slices may run on different threads and shapers of the same font and style.
+class DocumentLayout {
+ public:
+  // Display characters shaped at once. Longer than any line of visible text, short enough for the
+  // CPU's caches.
+  static constexpr size_t kWindowCharacters = 4096;
+
+  // `source` outlives the layout.
+  DocumentLayout(const SourceText& source, const RenderProfile& profile, uint32_t max_pages);
+
+  // Lays out about `num_characters` more and tells whether the document is finished.
+  // INVALID_ARGUMENT (TOO_MANY_PAGES) as soon as it needs more than max_pages.
+  absl::StatusOr<bool> Advance(TextShaper& shaper, size_t num_characters);
+
+  // After the last slice.
+  std::vector<PageLayout>& pages() { return paginator_.pages(); }
+  uint32_t num_blank_pages() const { return paginator_.num_blank_pages(); }
+  const TextOddities& oddities() const { return oddities_; }
+
+ private:
+  // Shapes the next window and breaks it; returns the characters shaped.
+  size_t LayOutWindow(TextShaper& shaper);
+  void AddLine(const LineSpan& span);
+
+  const SourceText& source_;
+  const RenderProfile profile_;
+  const uint32_t max_pages_;
+  Paginator paginator_;
+  TextOddities oddities_;
+  HardLine hard_line_;
+  size_t position_ = 0;  // where the next window of hard_line_ begins
+  DisplayText display_;  // the window; members, so that their memory is reused
+  ShapedText shaped_;
+  VisualLine line_;
+};
+
+}  // namespace glyph::render

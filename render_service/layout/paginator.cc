@@ -1,0 +1,68 @@
+#include "render_service/layout/paginator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace glyph::render {
+
+Paginator::Paginator(const RenderProfile& profile)
+    : profile_(profile), lines_per_page_(profile.LinesPerPage()) {}
+
+void Paginator::AddLine(const VisualLine& line) {
+  CountDroppedLines();
+  const int top = profile_.LineTop(row_);
+  const int baseline = top + profile_.baseline_px;
+  const auto first_glyph = static_cast<uint32_t>(page_.glyphs.size());
+  const auto place = [&](auto placed) {
+    placed.x = static_cast<int16_t>(placed.x + profile_.margin_left_px);
+    placed.y = static_cast<int16_t>(placed.y + baseline);
+    return placed;
+  };
+  for (const PlacedGlyph& glyph : line.glyphs) page_.glyphs.push_back(place(glyph));
+  for (const PlacedBox& box : line.boxes) page_.boxes.push_back(place(box));
+  page_.lines.push_back({.source_begin = line.source_begin,
+                         .source_end = line.source_end,
+                         .x = static_cast<int16_t>(profile_.margin_left_px),
+                         .y = static_cast<int16_t>(top),
+                         .width = static_cast<int16_t>(line.width_px),
+                         .height = static_cast<int16_t>(std::lround(profile_.line_pitch_px)),
+                         .first_glyph = first_glyph,
+                         .end_glyph = static_cast<uint32_t>(page_.glyphs.size())});
+  page_.num_rows = row_ + 1;
+  AdvanceRow();
+}
+
+void Paginator::AddBlankLine() {
+  if (page_.num_rows == 0) {
+    ++dropped_lines_;
+  } else {
+    AdvanceRow();
+  }
+}
+
+void Paginator::Finish() {
+  if (page_.num_rows > 0) ClosePage();
+  CountDroppedLines();
+  const bool all_equal = profile_.heights == PageHeights::kEqual && pages_.size() > 1;
+  for (PageLayout& page : pages_) {
+    page.width_px = profile_.padded_width_px();
+    page.height_px = all_equal ? profile_.page_height_max_px : profile_.PageHeight(page.num_rows);
+  }
+}
+
+void Paginator::AdvanceRow() {
+  if (++row_ == lines_per_page_) ClosePage();
+}
+
+void Paginator::ClosePage() {
+  pages_.push_back(std::exchange(page_, {}));
+  row_ = 0;
+}
+
+void Paginator::CountDroppedLines() {
+  num_blank_pages_ += static_cast<uint32_t>(dropped_lines_ / lines_per_page_);
+  dropped_lines_ = 0;
+}
+
+}  // namespace glyph::render

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "render_service/layout/page_layout.h"
+#include "render_service/layout/render_profile.h"
+#include "render_service/layout/visual_line.h"
+
+namespace glyph::render {
+
+// Puts visual lines on pages. Blank lines at the edges of a page are dropped, so its first and last
+// line leave ink and no page is blank. Not thread-safe.
+class Paginator {
+ public:
+  explicit Paginator(const RenderProfile& profile);
+
+  // Places `line` below the lines before it.
+  void AddLine(const VisualLine& line);
+  void AddBlankLine();
+
+  // Ends the document: after it every page has its height.
+  void Finish();
+
+  // Finished pages and the one being filled.
+  size_t num_pages() const { return pages_.size() + (page_.num_rows > 0 ? 1 : 0); }
+  // Full pages' worth of blank lines that were dropped.
+  uint32_t num_blank_pages() const { return num_blank_pages_; }
+  // After Finish.
+  std::vector<PageLayout>& pages() { return pages_; }
+
+ private:
+  void AdvanceRow();
+  void ClosePage();
+  void CountDroppedLines();
+
+  const RenderProfile profile_;
+  const int lines_per_page_;
+  std::vector<PageLayout> pages_;
+  PageLayout page_;            // being filled; num_rows ends at its last line with ink
+  int row_ = 0;                // of page_, where the next line goes
+  int64_t dropped_lines_ = 0;  // blank lines before the first line of page_
+  uint32_t num_blank_pages_ = 0;
+};
+
+}  // namespace glyph::render

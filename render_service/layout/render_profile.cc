@@ -1,0 +1,50 @@
+#include "render_service/layout/render_profile.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace glyph::render {
+namespace {
+
+// Raised when the rules of layout or drawing change the pages of an unchanged profile.
+constexpr int kRulesVersion = 1;
+
+int64_t Micropixels(double px) { return std::llround(px * 1e6); }
+
+}  // namespace
+
+int RenderProfile::LinesPerPage() const {
+  const double room = page_height_max_px - margin_top_min_px - margin_bottom_px;
+  const int fitting = static_cast<int>(std::floor(room / line_pitch_px + 1e-9));
+  return max_lines > 0 ? std::min(max_lines, fitting) : fitting;
+}
+
+int RenderProfile::PageHeight(int num_lines) const {
+  const double content = margin_top_min_px + num_lines * line_pitch_px + margin_bottom_px;
+  const int multiples = static_cast<int>(std::ceil(content / page_height_multiple_px - 1e-9));
+  return std::clamp(multiples * page_height_multiple_px, page_height_min_px, page_height_max_px);
+}
+
+int RenderProfile::LineTop(int row) const {
+  return static_cast<int>(std::lround(margin_top_min_px + row * line_pitch_px));
+}
+
+std::string CanonicalText(const RenderProfile& p) {
+  return absl::StrCat(
+      "rules=", kRulesVersion, "\nfont_family=", p.font.family,
+      "\nfont_face_index=", p.font.face_index, "\nfont_size_upx=", Micropixels(p.font.size_px),
+      "\nfont_features=", p.font.features, "\nline_pitch_upx=", Micropixels(p.line_pitch_px),
+      "\nbaseline_px=", p.baseline_px, "\nmargin_left_px=", p.margin_left_px,
+      "\nmargin_right_px=", p.margin_right_px, "\nmargin_top_px=", p.margin_top_min_px, "..",
+      p.margin_top_max_px, "\nmargin_bottom_px=", p.margin_bottom_px,
+      "\npage_width_px=", p.page_width_px, "\npage_height_multiple=", p.page_height_multiple_px,
+      "\npage_height_min_px=", p.page_height_min_px, "\npage_height_max_px=", p.page_height_max_px,
+      "\nmax_lines=", p.LinesPerPage(),
+      "\nwrap_mode=", p.wrap == WrapMode::kSpaces ? "spaces" : "unicode",
+      "\npage_heights=", p.heights == PageHeights::kEqual ? "equal" : "content",
+      "\nantialias=gray\nhint_style=none\nround_glyph_positions=true\nto_grid=pad\n");
+}
+
+}  // namespace glyph::render

@@ -1,0 +1,62 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "render_service/fonts/font_style.h"
+
+namespace glyph::render {
+
+// The model's grid: an image token covers 28x28 px, so rendered pages have sides of this multiple.
+inline constexpr int kGridPx = 28;
+inline constexpr int kMaxSidePx = 16384;
+inline constexpr int kMaxPagePixels = 16 << 20;
+
+enum class WrapMode {
+  kSpaces,   // only at U+0020; the one space at the break is dropped, further ones stay
+  kUnicode,  // where UAX 14 allows it; all white space at the break hangs and is dropped
+};
+
+enum class PageHeights {
+  kEqual,    // several pages all get the maximal height; a single page fits its content
+  kContent,  // every page fits its content
+};
+
+// How text becomes pages, as data. The text area is page_width_px less the side margins; what of a
+// page reaches beyond page_width_px is white padding up to the grid. README.md, "Profiles", names
+// the JSON keys.
+struct RenderProfile {
+  FontStyle font;
+  double line_pitch_px = 0;  // distance of baselines, which are rounded to whole pixels
+  int baseline_px = 0;       // from the top of a line to its baseline
+  int margin_left_px = 0;
+  int margin_right_px = 0;
+  int margin_top_min_px = 0;  // pages are drawn with the least margin of the range
+  int margin_top_max_px = 0;
+  int margin_bottom_px = 0;
+  int page_width_px = 0;
+  int page_height_multiple_px = kGridPx;
+  int page_height_min_px = kGridPx;
+  int page_height_max_px = 0;
+  int max_lines = 0;  // a page; 0: as many as fit
+  WrapMode wrap = WrapMode::kSpaces;
+  PageHeights heights = PageHeights::kEqual;
+
+  int text_width_px() const { return page_width_px - margin_left_px - margin_right_px; }
+  int padded_width_px() const { return (page_width_px + kGridPx - 1) / kGridPx * kGridPx; }
+  int LinesPerPage() const;
+  // Height of a page of `num_lines`, 1 to LinesPerPage().
+  int PageHeight(int num_lines) const;
+  // Top edge of line `row`, 0-based.
+  int LineTop(int row) const;
+};
+
+// Reads a profile of at most 64 KiB. INVALID_ARGUMENT (PROFILE_INVALID, render.profile_json) names
+// the key that is missing, unknown or out of its range.
+absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json);
+
+// Every value that can change a pixel, one "key=value" a line in fixed order: equal text means
+// equal pages for the same font bytes. It is hashed into the profile's fingerprint.
+std::string CanonicalText(const RenderProfile& profile);
+
+}  // namespace glyph::render

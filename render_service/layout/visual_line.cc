@@ -1,0 +1,75 @@
+#include "render_service/layout/visual_line.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace glyph::render {
+namespace {
+
+// Indices of the clusters of `span` from left to right.
+std::vector<size_t> VisualOrder(const ShapedText& shaped, const LineSpan& span) {
+  std::vector<size_t> order(span.end - span.begin);
+  std::iota(order.begin(), order.end(), span.begin);
+  const auto level = [&](size_t cluster) { return shaped.clusters[cluster].bidi_level; };
+  int highest = 0;
+  for (const size_t cluster : order) highest = std::max<int>(highest, level(cluster));
+  for (int reversed = highest; reversed > 0; --reversed) {
+    for (auto begin = order.begin(); begin != order.end();) {
+      const auto end = std::find_if(begin, order.end(),
+                                    [&](size_t cluster) { return level(cluster) < reversed; });
+      std::reverse(begin, end);
+      begin = std::find_if(end, order.end(),
+                           [&](size_t cluster) { return level(cluster) >= reversed; });
+    }
+  }
+  return order;
+}
+
+void CountOddities(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
+                   TextOddities& oddities) {
+  for (uint32_t i = cluster.first_character; i < cluster.end_character; ++i) {
+    oddities.control_characters += text.characters[i].is_box;
+    oddities.capped_marks += text.characters[i].is_capped_mark;
+  }
+  if (text.characters[cluster.first_character].is_box) return;
+  for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph; ++i) {
+    oddities.missing_glyphs += shaped.glyphs[i].is_box;
+  }
+}
+
+void PlaceCluster(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
+                  VisualLine& line) {
+  const uint32_t source = text.characters[cluster.first_character].source_begin;
+  for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph && !cluster.is_white; ++i) {
+    const ShapedGlyph& glyph = shaped.glyphs[i];
+    const auto x = static_cast<int16_t>(line.width_px + glyph.x);
+    if (glyph.is_box) {
+      line.boxes.push_back({glyph.id, x, glyph.y, source});
+    } else {
+      line.glyphs.push_back({glyph.id, x, glyph.y, source});
+    }
+  }
+  line.is_blank = line.is_blank && cluster.is_white;
+  line.width_px += cluster.advance_px;
+}
+
+}  // namespace
+
+void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const LineSpan& span,
+                     VisualLine& line, TextOddities& oddities) {
+  line.glyphs.clear();
+  line.boxes.clear();
+  line.width_px = 0;
+  line.is_blank = true;
+  if (span.begin == span.end) return;
+  const ShapedCluster& first = shaped.clusters[span.begin];
+  const ShapedCluster& last = shaped.clusters[span.end - 1];
+  line.source_begin = text.characters[first.first_character].source_begin;
+  line.source_end = text.characters[last.end_character - 1].source_end;
+  for (const size_t i : VisualOrder(shaped, span)) {
+    CountOddities(text, shaped, shaped.clusters[i], oddities);
+    PlaceCluster(text, shaped, shaped.clusters[i], line);
+  }
+}
+
+}  // namespace glyph::render

@@ -1,0 +1,37 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace glyph::render {
+
+// Largest document, bytes. Offsets into it fit 32 bits.
+inline constexpr size_t kMaxSourceBytes = 16 << 20;
+
+// A document whose encoding has been checked. All offsets in this service count its bytes as the
+// client sent them. Immutable, so safe to share between threads.
+class SourceText {
+ public:
+  // INVALID_ARGUMENT: over kMaxSourceBytes (INPUT_TOO_LARGE), or not UTF-8 (INVALID_UTF8, with the
+  // byte offset) unless `lenient`, where each maximal invalid subpart counts as one U+FFFD.
+  static absl::StatusOr<SourceText> Create(std::string bytes, bool lenient);
+
+  std::string_view bytes() const { return bytes_; }
+  // Offset of the first character after a byte-order mark, which only names the encoding.
+  size_t content_begin() const { return content_begin_; }
+  uint64_t num_characters() const { return num_characters_; }          // scalar values
+  uint64_t num_replaced_bytes() const { return num_replaced_bytes_; }  // 0 unless lenient
+
+ private:
+  explicit SourceText(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  std::string bytes_;
+  size_t content_begin_ = 0;
+  uint64_t num_characters_ = 0;
+  uint64_t num_replaced_bytes_ = 0;
+};
+
+}  // namespace glyph::render
