@@ -56,6 +56,7 @@ absl::StatusOr<StepResult> FakeStepExecutor::Collect() {
   result.vision_ms = static_cast<double>(plan.vision.size());
   result.prefill_ms = static_cast<double>(plan.prefill.size());
   result.decode_ms = static_cast<double>(plan.decode.size());
+  changed_.NotifyAll();
   return result;
 }
 
@@ -162,6 +163,11 @@ void FakeStepExecutor::Resume() {
 void FakeStepExecutor::AwaitPaused() {
   base::MutexLock lock(mutex_);
   while (!paused_) changed_.Wait(mutex_);
+}
+
+void FakeStepExecutor::AwaitEmpty() {
+  base::MutexLock lock(mutex_);
+  while (!slots_.empty() || !pages_.empty()) changed_.Wait(mutex_);
 }
 
 void FakeStepExecutor::FailNextStep(absl::Status status) {

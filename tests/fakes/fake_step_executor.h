@@ -42,6 +42,9 @@ class FakeStepExecutor : public StepExecutor {
   // The next Collect returns `status`.
   void FailNextStep(absl::Status status);
 
+  // Waits until no slot and no page is held.
+  void AwaitEmpty();
+
   int64_t num_steps() const;
   int64_t num_pages_encoded() const;
   // What the executor holds between steps.
