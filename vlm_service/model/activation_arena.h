@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+
+namespace glyph::vlm {
+
+// Memory of one forward pass's intermediate tensors, handed out front to back and all taken back by
+// Reset. It grows to the largest pass seen and then allocates no more. Not thread-safe.
+class ActivationArena {
+ public:
+  explicit ActivationArena(at::ScalarType type) : type_(type) {}
+
+  // A dense tensor [rows, columns] of the model's type, its contents undefined, valid until Reset.
+  at::Tensor Take(int64_t rows, int64_t columns);
+
+  // Takes every tensor back. A pass that outgrew the arena leaves several chunks; they become one.
+  void Reset();
+
+  int64_t num_bytes() const { return num_bytes_; }
+
+ private:
+  const at::ScalarType type_;
+  std::vector<at::Tensor> chunks_;  // of type_, one dimension
+  int64_t used_ = 0;                // elements of the last chunk
+  int64_t num_bytes_ = 0;           // of all chunks
+};
+
+}  // namespace glyph::vlm

@@ -1,0 +1,73 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/base/mutex.h"
+#include "vlm_service/engine/step_executor.h"
+#include "vlm_service/model/model_config.h"
+
+namespace glyph::vlm {
+
+class StepRunner;
+
+enum class ModelDType { kFloat32, kBFloat16 };
+enum class ModelDevice { kCpu, kCuda };
+
+struct ExecutorOptions {
+  ModelDevice device = ModelDevice::kCpu;
+  ModelDType dtype = ModelDType::kFloat32;
+  int32_t max_slots = 32;
+  int64_t kv_bytes = int64_t{1} << 30;  // rounded down to whole blocks
+  int64_t kv_tokens = 0;                // counts instead of kv_bytes when not 0; rounded up
+  int64_t max_vision_tokens = 32768;    // held between encoding and release
+  int num_threads = 0;                  // 0: one for each core
+};
+
+// The model behind the engine. A thread of its own runs the steps, so that Submit returns at once
+// and the engine thread stays free until Collect. Greedy tokens in float32 do not depend on what
+// else a plan holds.
+class ModelExecutor : public StepExecutor {
+ public:
+  // Loads the weights. UNIMPLEMENTED: this build has no such device. INVALID_ARGUMENT: kv_bytes
+  // holds no block. Else the errors of ModelWeights::Load.
+  static absl::StatusOr<std::unique_ptr<ModelExecutor>> Create(const std::string& model_dir,
+                                                               const ModelConfig& config,
+                                                               const ExecutorOptions& options);
+  ~ModelExecutor() override;
+
+  const ExecutorLimits& limits() const override { return limits_; }
+  void Submit(StepPlan plan) override;
+  // INTERNAL when the step threw: its cause is in the log, and every later step fails alike.
+  absl::StatusOr<StepResult> Collect() override;
+  std::vector<ComponentMemory> memory() const override { return memory_; }
+
+  int64_t num_parameters() const { return num_parameters_; }
+
+ private:
+  ModelExecutor(std::unique_ptr<StepRunner> runner, const ExecutorLimits& limits,
+                int64_t num_parameters, int num_threads);
+
+  void RunSteps(int num_threads);
+
+  const ExecutorLimits limits_;
+  const int64_t num_parameters_;
+  std::vector<ComponentMemory> memory_;  // as of the last Collect; the engine thread's
+
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  bool in_flight_ GLYPH_GUARDED_BY(mutex_) = false;        // submitted, not yet collected
+  std::optional<StepPlan> plan_ GLYPH_GUARDED_BY(mutex_);  // submitted, not yet begun
+  std::optional<absl::StatusOr<StepResult>> result_ GLYPH_GUARDED_BY(mutex_);
+  bool stopping_ GLYPH_GUARDED_BY(mutex_) = false;
+
+  // Used by the thread alone, and by others only while no step is in flight.
+  std::unique_ptr<StepRunner> runner_;
+  std::thread thread_;
+};
+
+}  // namespace glyph::vlm

@@ -1,0 +1,157 @@
+#include "vlm_service/model/model_weights.h"
+
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/base/logging.h"
+#include "proto/rpc/error.h"
+#include "vlm_service/model/weight_loader.h"
+
+namespace glyph::vlm {
+namespace {
+
+TextLayerWeights LoadTextLayer(WeightLoader& loader, const TextConfig& config, int64_t index) {
+  const std::string prefix = absl::StrCat("model.language_model.layers.", index, ".");
+  const int64_t hidden = config.hidden_size;
+  const auto norm = [&](const std::string& name) {
+    return loader.Get(absl::StrCat(prefix, name, ".weight"), {hidden});
+  };
+  // Hugging Face always has these biases; a file that says attention_bias false may lack them.
+  const auto projection = [&](const std::string& name, int64_t heads) {
+    const std::string full = absl::StrCat(prefix, "self_attn.", name);
+    const bool bias = config.attention_bias || loader.Has(absl::StrCat(full, ".bias"));
+    return loader.Linear(full, heads * config.head_dim, hidden, bias);
+  };
+  return {
+      .input_norm = norm("input_layernorm"),
+      .post_attention_norm = norm("post_self_attn_layernorm"),
+      .mlp_norm = norm("post_attention_layernorm"),
+      .post_mlp_norm = norm("post_mlp_layernorm"),
+      .q = projection("q_proj", config.num_heads),
+      .k = projection("k_proj", config.num_kv_heads),
+      .v = projection("v_proj", config.num_kv_heads),
+      .o = loader.Linear(absl::StrCat(prefix, "self_attn.o_proj"), hidden, hidden, false),
+      .gate_up = loader.Linear(absl::StrCat(prefix, "mlp.gate_up_proj"),
+                               2 * config.intermediate_size, hidden, false),
+      .down = loader.Linear(absl::StrCat(prefix, "mlp.down_proj"), hidden, config.intermediate_size,
+                            false),
+  };
+}
+
+TextWeights LoadText(WeightLoader& loader, const ModelConfig& config) {
+  const TextConfig& text = config.text;
+  TextWeights weights;
+  weights.embedding =
+      loader.Get("model.language_model.embed_tokens.weight", {text.vocab_size, text.hidden_size});
+  for (int64_t i = 0; i < text.num_layers && loader.status().ok(); ++i) {
+    weights.layers.push_back(LoadTextLayer(loader, text, i));
+  }
+  weights.norm = loader.Get("model.language_model.norm.weight", {text.hidden_size});
+  if (config.tie_word_embeddings) {
+    weights.head.weight = weights.embedding;
+  } else {
+    weights.head = loader.Linear("lm_head", text.vocab_size, text.hidden_size, false);
+  }
+  return weights;
+}
+
+VisionBlockWeights LoadVisionBlock(WeightLoader& loader, const VisionConfig& config,
+                                   int64_t index) {
+  const std::string prefix = absl::StrCat("model.visual.blocks.", index, ".");
+  const int64_t hidden = config.hidden_size;
+  const int64_t inner = config.out_hidden_size;
+  return {
+      .norm1 = loader.Get(absl::StrCat(prefix, "norm1.weight"), {hidden}),
+      .norm2 = loader.Get(absl::StrCat(prefix, "norm2.weight"), {hidden}),
+      .qkv = loader.Linear(absl::StrCat(prefix, "attn.qkv"), 3 * hidden, hidden,
+                           config.attention_bias),
+      .proj = loader.Linear(absl::StrCat(prefix, "attn.proj"), hidden, hidden, false),
+      .gate = loader.Linear(absl::StrCat(prefix, "mlp.gate_proj"), inner, hidden, false),
+      .up = loader.Linear(absl::StrCat(prefix, "mlp.up_proj"), inner, hidden, false),
+      .down = loader.Linear(absl::StrCat(prefix, "mlp.down_proj"), hidden, inner, false),
+  };
+}
+
+// The patch embedding, a convolution whose kernel is its stride, as a linear map of one patch.
+ops::LinearWeights LoadPatchEmbed(WeightLoader& loader, const VisionConfig& config) {
+  const int64_t patch = config.patch_size;
+  ops::LinearWeights weights;
+  weights.weight = loader.Get(
+      "model.visual.patch_embed.proj.weight",
+      {config.hidden_size, config.in_channels, config.temporal_patch_size, patch, patch});
+  weights.bias = loader.Get("model.visual.patch_embed.proj.bias", {config.hidden_size});
+  if (loader.status().ok()) {
+    weights.weight = weights.weight.view({config.hidden_size, config.patch_values()});
+  }
+  return weights;
+}
+
+// The downsampling convolution as a linear map of a cell's merge * merge patches, which lie one
+// after another.
+ops::LinearWeights LoadDownsample(WeightLoader& loader, const VisionConfig& config) {
+  const int64_t merge = config.merge_size;
+  ops::LinearWeights weights;
+  weights.weight = loader.Get("model.visual.downsample.weight",
+                              {config.out_hidden_size, config.hidden_size, merge, merge});
+  weights.bias = loader.Get("model.visual.downsample.bias", {config.out_hidden_size});
+  if (loader.status().ok()) {
+    weights.weight = weights.weight.permute({0, 2, 3, 1})
+                         .reshape({config.out_hidden_size, merge * merge * config.hidden_size});
+  }
+  return weights;
+}
+
+void LoadMerger(WeightLoader& loader, const VisionConfig& config, VisionWeights& weights) {
+  const std::string prefix = "model.visual.merger.";
+  const int64_t out = config.out_hidden_size;
+  const int64_t inner = config.intermediate_size;
+  weights.merger_proj = loader.Linear(prefix + "proj", out, out, false);
+  weights.merger_norm_weight = loader.Get(prefix + "post_projection_norm.weight", {out});
+  weights.merger_norm_bias = loader.Get(prefix + "post_projection_norm.bias", {out});
+  weights.merger_gate = loader.Linear(prefix + "gate_proj", inner, out, false);
+  weights.merger_up = loader.Linear(prefix + "up_proj", inner, out, false);
+  weights.merger_down = loader.Linear(prefix + "down_proj", out, inner, false);
+}
+
+VisionWeights LoadVision(WeightLoader& loader, const VisionConfig& config) {
+  VisionWeights weights;
+  weights.patch_embed = LoadPatchEmbed(loader, config);
+  weights.post_conv_norm =
+      loader.Get("model.visual.post_conv_layernorm.weight", {config.hidden_size});
+  weights.positions = loader.Get("model.visual.embeddings.position_embedding.weight",
+                                 {config.position_side * config.position_side, config.hidden_size});
+  for (int64_t i = 0; i < config.depth && loader.status().ok(); ++i) {
+    weights.blocks.push_back(LoadVisionBlock(loader, config, i));
+  }
+  weights.post_norm = loader.Get("model.visual.post_layernorm.weight", {config.hidden_size});
+  weights.downsample = LoadDownsample(loader, config);
+  LoadMerger(loader, config, weights);
+  return weights;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(const std::string& model_dir,
+                                                                 const ModelConfig& config,
+                                                                 at::ScalarType type) {
+  auto weights = std::unique_ptr<ModelWeights>(new ModelWeights());
+  GLYPH_ASSIGN_OR_RETURN(weights->file_, Weights::Open(model_dir));
+  WeightLoader loader(*weights->file_, type);
+  try {
+    weights->text_ = LoadText(loader, config);
+    weights->vision_ = LoadVision(loader, config.vision);
+  } catch (const std::exception& error) {
+    base::LogError("weights_not_loaded", {{"error", error.what()}});
+    return absl::InternalError("the weights could not be loaded; the log says why");
+  }
+  GLYPH_RETURN_IF_ERROR(loader.status());
+  weights->num_parameters_ = weights->file_->num_parameters();
+  weights->num_bytes_ = loader.num_bytes();
+  if (!loader.maps_file()) {
+    weights->file_.reset();
+  }
+  return weights;
+}
+
+}  // namespace glyph::vlm

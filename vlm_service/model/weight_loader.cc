@@ -1,0 +1,87 @@
+#include "vlm_service/model/weight_loader.h"
+
+#include "ATen/ops/from_blob.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+
+namespace glyph::vlm {
+namespace {
+
+constexpr char kModelPrefix[] = "model.";
+
+std::string Shape(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+std::optional<at::ScalarType> ScalarTypeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kF16:
+      return at::kHalf;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Names of a checkpoint of the whole model begin with "model.", those of its base model alone do
+// not; transformers loads both.
+bool IsBaseModel(const Weights& weights) {
+  return !weights.Get("model.language_model.norm.weight").ok() &&
+         weights.Get("language_model.norm.weight").ok();
+}
+
+}  // namespace
+
+WeightLoader::WeightLoader(const Weights& weights, at::ScalarType type)
+    : weights_(weights), type_(type), strip_prefix_(IsBaseModel(weights)) {}
+
+std::string WeightLoader::NameInFile(const std::string& name) const {
+  return std::string(strip_prefix_ ? absl::StripPrefix(name, kModelPrefix) : name);
+}
+
+bool WeightLoader::Has(const std::string& name) const {
+  return weights_.Get(NameInFile(name)).ok();
+}
+
+at::Tensor WeightLoader::Get(const std::string& name, const std::vector<int64_t>& shape) {
+  if (!status_.ok()) return {};
+  const absl::StatusOr<TensorView> view = weights_.Get(NameInFile(name));
+  if (!view.ok()) {
+    status_ = view.status();
+    return {};
+  }
+  const std::optional<at::ScalarType> file_type = ScalarTypeOf(view->dtype);
+  if (!file_type.has_value()) {
+    status_ = absl::InvalidArgumentError(absl::StrCat(
+        "tensor ", name, " has type ", DTypeName(view->dtype), "; expected F32, BF16 or F16"));
+    return {};
+  }
+  if (view->shape != shape) {
+    status_ =
+        absl::InvalidArgumentError(absl::StrCat("tensor ", name, " has shape ", Shape(view->shape),
+                                                "; config.json expects ", Shape(shape)));
+    return {};
+  }
+  // The mapping is read-only and nothing writes to weights; from_blob has no const form.
+  const at::Tensor mapped =
+      at::from_blob(const_cast<std::byte*>(view->bytes.data()), shape, at::dtype(*file_type));
+  maps_file_ = maps_file_ || *file_type == type_;
+  const at::Tensor tensor = mapped.to(type_);
+  num_bytes_ += static_cast<int64_t>(tensor.nbytes());
+  return tensor;
+}
+
+ops::LinearWeights WeightLoader::Linear(const std::string& prefix, int64_t out, int64_t in,
+                                        bool bias) {
+  ops::LinearWeights weights{.weight = Get(absl::StrCat(prefix, ".weight"), {out, in}), .bias = {}};
+  if (bias) {
+    weights.bias = Get(absl::StrCat(prefix, ".bias"), {out});
+  }
+  return weights;
+}
+
+}  // namespace glyph::vlm

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "vlm_service/engine/step_executor.h"
+#include "vlm_service/prompt/page_image.h"
+#include "vlm_service/prompt/prompt.h"
+
+namespace glyph::vlm {
+
+// One prompt and how far to answer it.
+struct GenerationRequest {
+  std::shared_ptr<const Prompt> prompt;
+  std::vector<std::shared_ptr<const PageImage>> pages;  // prompt->pages one to one
+  SamplingParams sampling;
+  int32_t max_new_tokens = 0;            // at least 1
+  std::span<const int32_t> stop_tokens;  // the one that ends the answer is part of it
+  bool return_logits = false;
+};
+
+struct GenerationResult {
+  std::vector<int32_t> output_ids;
+  std::vector<std::vector<float>> logits;  // [output_ids], with return_logits
+  double vision_ms = 0;
+  double prefill_ms = 0;
+  double decode_ms = 0;
+};
+
+// Blocks a request needs.
+int32_t BlocksFor(const GenerationRequest& request, int32_t block_tokens);
+
+// Answers one request on an idle executor, a step at a time, without an engine: uses slot 0, blocks
+// and page ids from 0. Errors are the executor's; OUT_OF_RANGE when the request exceeds its limits;
+// INTERNAL when the logits held NaN.
+absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request, StepExecutor& executor);
+
+}  // namespace glyph::vlm
