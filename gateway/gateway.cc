@@ -1,0 +1,135 @@
+#include "gateway/gateway.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gateway/http/health_handlers.h"
+#include "gateway/http/http_server.h"
+#include "gateway/http/metrics_handler.h"
+#include "gateway/http/routes.h"
+#include "gateway/metrics/build_info.h"
+#include "gateway/metrics/memory_collector.h"
+#include "gateway/metrics/vlm_collector.h"
+#include "gateway/routing/rpc_render_client.h"
+#include "gateway/routing/rpc_vlm_client.h"
+#include "gateway/routing/upstream_channel.h"
+#include "gateway/routing/upstream_watch.h"
+#include "gateway/server/glyph_service.h"
+#include "proto/rpc/error.h"
+#include "proto/rpc/server_runner.h"
+
+namespace glyph::gateway {
+namespace {
+
+// What all AskStream calls may hold together while they are uploaded.
+constexpr size_t kInputBudgetBytes = size_t{1} << 30;
+
+absl::Status CheckHost(const GatewayOptions& options) {
+  const bool loopback = absl::StartsWith(options.host, "127.") || options.host == "::1";
+  if (loopback || options.insecure) return absl::OkStatus();
+  return rpc::InvalidArgument(
+      "HOST_NOT_LOOPBACK", "host",
+      absl::StrCat("--host ", options.host,
+                   " is not a loopback address, and this version neither authenticates clients nor "
+                   "encrypts; listen on 127.0.0.1 behind a proxy, or add --insecure"));
+}
+
+}  // namespace
+
+// In order of dependency: what stands later is destroyed first.
+struct Gateway::Parts {
+  explicit Parts(const GatewayOptions& options)
+      : render_channel(MakeUpstreamChannel(options.render_address)),
+        vlm_channel(MakeUpstreamChannel(options.vlm_address)),
+        metrics(registry),
+        vlm_collector(stats),
+        memory_collector(stats, ReadProcessMemory),
+        exposition({&registry, &vlm_collector, &memory_collector}),
+        render(render_channel),
+        vlm(vlm_channel),
+        models(vlm),
+        profiles(models, options.default_profile),
+        gate(options.max_requests, metrics),
+        input_budget(kInputBudgetBytes),
+        service(ServerServices{.flow = {render, vlm, profiles, metrics, absl::Now},
+                               .gate = gate,
+                               .models = models,
+                               .readiness = readiness,
+                               .stats = stats,
+                               .input_budget = input_budget,
+                               .render_address = options.render_address,
+                               .vlm_address = options.vlm_address}),
+        public_routes({{"/healthz", HealthzHandler()}, {"/readyz", ReadyzHandler(readiness)}}),
+        metrics_routes({{"/metrics", MetricsHandler(exposition)}}) {
+    RegisterBuildInfo(registry);
+  }
+  ~Parts() {
+    watch.reset();  // hears nothing more, so that readiness may lose its observer
+    readiness.Observe(nullptr);
+  }
+
+  const std::shared_ptr<grpc::Channel> render_channel, vlm_channel;
+  prometheus::Registry registry;
+  GatewayMetrics metrics;
+  VlmStats stats;
+  VlmCollector vlm_collector;
+  MemoryCollector memory_collector;
+  Exposition exposition;
+  RpcRenderClient render;
+  RpcVlmClient vlm;
+  ModelCache models;
+  ProfileResolver profiles;
+  RequestGate gate;
+  Readiness readiness;
+  ByteBudget input_budget;
+  GlyphServiceImpl service;
+  Routes public_routes, metrics_routes;
+  std::unique_ptr<HttpServer> public_http, metrics_http;
+  std::unique_ptr<rpc::ServerRunner> grpc_server;
+  std::unique_ptr<UpstreamWatch> watch;
+};
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& options) {
+  GLYPH_RETURN_IF_ERROR(CheckHost(options));
+  auto owned = std::make_unique<Parts>(options);
+  Parts& parts = *owned;
+  const auto serve_http = [&options](int port, const Routes& routes) {
+    HttpServerOptions http;
+    http.host = options.host;
+    http.port = port;
+    return HttpServer::Start(
+        http, [&routes](const HttpRequest& request) { return routes.Handle(request); });
+  };
+  GLYPH_ASSIGN_OR_RETURN(parts.public_http, serve_http(options.http_port, parts.public_routes));
+  GLYPH_ASSIGN_OR_RETURN(parts.metrics_http,
+                         serve_http(options.metrics_port, parts.metrics_routes));
+  rpc::ServerOptions server;
+  server.host = options.host;
+  server.port = options.grpc_port;
+  server.service_name = "glyph.v1.GlyphService";
+  GLYPH_ASSIGN_OR_RETURN(parts.grpc_server, rpc::ServerRunner::Start(server, {&parts.service}));
+  parts.readiness.Observe(
+      [runner = parts.grpc_server.get()](bool all_ready) { runner->SetServing(all_ready); });
+  parts.watch = std::make_unique<UpstreamWatch>(parts.render_channel, parts.vlm_channel,
+                                                parts.readiness, parts.stats, parts.models);
+  return std::unique_ptr<Gateway>(new Gateway(std::move(owned)));
+}
+
+Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Gateway::~Gateway() = default;
+
+void Gateway::RunUntilStopped() {
+  rpc::AnnouncePorts({{"http", http_port()}, {"grpc", grpc_port()}, {"metrics", metrics_port()}});
+  parts_->grpc_server->RunUntilStopped([this] {
+    parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
+    parts_->grpc_server->SetServing(false);
+  });
+}
+
+int Gateway::http_port() const { return parts_->public_http->port(); }
+int Gateway::grpc_port() const { return parts_->grpc_server->port(); }
+int Gateway::metrics_port() const { return parts_->metrics_http->port(); }
+
+}  // namespace glyph::gateway

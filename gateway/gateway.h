@@ -1,0 +1,42 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace glyph::gateway {
+
+struct GatewayOptions {
+  std::string render_address = "127.0.0.1:8082";
+  std::string vlm_address = "127.0.0.1:8083";
+  std::string host = "127.0.0.1";
+  int http_port = 8080;  // of each port, 0: any free one
+  int grpc_port = 8081;
+  int metrics_port = 9464;
+  std::string default_profile;  // for models that do not name theirs
+  int max_requests = 64;
+  bool insecure = false;  // allow other than loopback addresses
+};
+
+// The whole gateway: its servers, its watches and what they share. Starts and stays up while the
+// services behind it are down; it is ready while both are.
+class Gateway {
+ public:
+  // INVALID_ARGUMENT: an address that is not allowed. UNAVAILABLE: a port is taken.
+  static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayOptions& options);
+  ~Gateway();
+
+  // Prints the ports, serves, and drains on SIGTERM or SIGINT.
+  void RunUntilStopped();
+
+  int http_port() const;
+  int grpc_port() const;
+  int metrics_port() const;
+
+ private:
+  struct Parts;
+  explicit Gateway(std::unique_ptr<Parts> parts);
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace glyph::gateway

@@ -1,0 +1,14 @@
+#pragma once
+#include "gateway/http/http_message.h"
+#include "gateway/routing/readiness.h"
+
+namespace glyph::gateway {
+
+// /healthz: 200 as long as the process answers.
+HttpHandler HealthzHandler();
+
+// /readyz: 200 when every service behind the gateway is ready, else 503; the body names each.
+// `readiness` outlives the handler.
+HttpHandler ReadyzHandler(const Readiness& readiness);
+
+}  // namespace glyph::gateway

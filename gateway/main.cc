@@ -1,0 +1,56 @@
+// glyph-gateway: clients in front, render_service and vlm_service behind.
+#include <sysexits.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "gateway/gateway.h"
+#include "proto/base/logging.h"
+#include "proto/rpc/server_runner.h"
+
+int main(int argc, char** argv) {
+  glyph::rpc::BlockStopSignals();
+  glyph::gateway::GatewayOptions options;
+  std::string log_file;
+  CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
+  app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
+  app.add_option("--render", options.render_address, "host:port of render_service")
+      ->capture_default_str();
+  app.add_option("--vlm", options.vlm_address, "host:port of vlm_service")->capture_default_str();
+  app.add_option("--host", options.host, "IP address to listen on")->capture_default_str();
+  app.add_option("--http-port", options.http_port, "health over HTTP; 0: any free port")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--grpc-port", options.grpc_port, "glyph.v1.GlyphService; 0: any free port")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--metrics-port", options.metrics_port, "/metrics; 0: any free port")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--profile", options.default_profile,
+                 "render profile for models that do not name theirs");
+  app.add_option("--max-requests", options.max_requests, "requests served at once")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_flag("--insecure", options.insecure,
+               "listen on other than loopback addresses although nothing authenticates clients");
+  app.add_option("--log-file", log_file, "append the log to this file instead of stderr");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  if (const absl::Status status = glyph::base::OpenLog(log_file); !status.ok()) {
+    std::fprintf(stderr, "glyph-gateway: %s\n", std::string(status.message()).c_str());
+    return EX_CANTCREAT;
+  }
+  auto gateway = glyph::gateway::Gateway::Start(options);
+  if (!gateway.ok()) {
+    std::fprintf(stderr, "glyph-gateway: %s\n", std::string(gateway.status().message()).c_str());
+    return absl::IsInvalidArgument(gateway.status()) ? EX_USAGE : EX_UNAVAILABLE;
+  }
+  (*gateway)->RunUntilStopped();
+  return EX_OK;
+}

@@ -1,0 +1,124 @@
+#include "gateway/routing/answer.h"
+
+#include <utility>
+
+namespace glyph::gateway {
+
+Answer::Answer(AnswerSink& sink, GatewayMetrics& metrics, Clock now, Wants wants)
+    : sink_(sink),
+      metrics_(metrics),
+      now_(std::move(now)),
+      wants_(wants),
+      start_(now_()),
+      last_tokens_(absl::InfinitePast()) {}
+
+void Answer::AddPlan(v1::AskPlan plan) {
+  v1::AskResponse event;
+  *event.mutable_plan() = std::move(plan);
+  Emit(std::move(event));
+}
+
+void Answer::AddDrawnPage(uint32_t part_index, const v1::PageHeader& page) {
+  v1::AskResponse event;
+  v1::AskPage& drawn = *event.mutable_page();
+  drawn.set_stage(v1::PAGE_STAGE_DRAWN);
+  drawn.set_page_index(page.page_index());
+  drawn.set_part_index(part_index);
+  drawn.set_width_px(page.width_px());
+  drawn.set_height_px(page.height_px());
+  drawn.set_format(page.format());
+  part_of_page_.push_back(part_index);
+  Emit(std::move(event));
+}
+
+void Answer::AddStrip(const v1::PageStrip& strip) {
+  if (!wants_.pages) return;
+  v1::AskResponse event;
+  *event.mutable_strip() = strip;
+  Emit(std::move(event));
+}
+
+void Answer::AddSourceMap(v1::SourceMap source_map) {
+  if (!wants_.source_map) return;
+  v1::AskResponse event;
+  *event.mutable_source_map() = std::move(source_map);
+  Emit(std::move(event));
+}
+
+void Answer::AddRenderDone(const v1::RenderDone& done) {
+  usage_.set_characters(usage_.characters() + done.characters());
+  usage_.set_render_ms(usage_.render_ms() + done.render_ms());
+  metrics_.AddCharacters(static_cast<int64_t>(done.characters()));
+  const v1::RenderDiagnostics& odd = done.diagnostics();
+  if (odd.replaced_bytes() > 0) warnings_.insert("REPLACED_BYTES");
+  if (odd.missing_glyphs() > 0) warnings_.insert("MISSING_GLYPHS");
+  if (odd.control_characters() > 0) warnings_.insert("CONTROL_CHARACTERS");
+  if (done.pages() == 0) warnings_.insert("EMPTY_DOCUMENT");
+}
+
+void Answer::AddEncodedPage(const v1::PageEncoded& page) {
+  usage_.set_pages(usage_.pages() + 1);
+  usage_.set_visual_tokens(usage_.visual_tokens() + page.visual_tokens());
+  metrics_.AddPages(1);
+  metrics_.AddVisualTokens(page.visual_tokens());
+  v1::AskResponse event;
+  v1::AskPage& encoded = *event.mutable_page();
+  encoded.set_stage(v1::PAGE_STAGE_ENCODED);
+  encoded.set_page_index(page.page_index());
+  if (page.page_index() < part_of_page_.size()) {
+    encoded.set_part_index(part_of_page_[page.page_index()]);
+  }
+  encoded.set_visual_tokens(page.visual_tokens());
+  Emit(std::move(event));
+}
+
+void Answer::AddTokens(const v1::Tokens& tokens) {
+  if (tokens.tokens().empty()) return;
+  AddTiming(static_cast<uint32_t>(tokens.tokens_size()));
+  for (const v1::Token& token : tokens.tokens()) {
+    delta_.add_token_ids(token.id());
+    delta_.mutable_text()->append(token.text());
+  }
+  FlushDelta();
+}
+
+void Answer::AddTiming(uint32_t num_tokens) {
+  const absl::Time now = now_();
+  metrics_.AddOutputTokens(num_tokens);
+  if (last_tokens_ == absl::InfinitePast()) {
+    usage_.set_first_token_ms(ElapsedMillis());
+    metrics_.ObserveFirstToken(now - start_);
+  } else {
+    metrics_.ObserveInterToken(now - last_tokens_, num_tokens);
+  }
+  last_tokens_ = now;
+}
+
+void Answer::FlushDelta() {
+  if (delta_.text().empty()) return;
+  v1::AskResponse event;
+  event.mutable_delta()->Swap(&delta_);
+  Emit(std::move(event));
+}
+
+void Answer::Finish(const v1::GenerateFinished& finished) {
+  delta_.mutable_text()->append(finished.tail_text());
+  FlushDelta();
+  usage_.set_pages(static_cast<uint32_t>(part_of_page_.size()));
+  usage_.set_visual_tokens(finished.visual_tokens());
+  usage_.set_prompt_tokens(finished.prompt_tokens());
+  usage_.set_output_tokens(finished.output_tokens());
+  usage_.set_queue_ms(finished.queue_ms());
+  usage_.set_vision_ms(finished.vision_ms());
+  usage_.set_prefill_ms(finished.prefill_ms());
+  usage_.set_decode_ms(finished.decode_ms());
+  usage_.set_total_ms(ElapsedMillis());
+  if (finished.profile_mismatch()) warnings_.insert("PROFILE_MISMATCH");
+  v1::AskResponse event;
+  event.mutable_finished()->set_reason(finished.reason());
+  *event.mutable_finished()->mutable_usage() = usage_;
+  event.mutable_finished()->mutable_warnings()->Assign(warnings_.begin(), warnings_.end());
+  Emit(std::move(event));
+}
+
+}  // namespace glyph::gateway

@@ -1,0 +1,63 @@
+#pragma once
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gateway/metrics/gateway_metrics.h"
+#include "gateway/routing/answer_sink.h"
+#include "gateway/routing/clock.h"
+#include "glyph/v1/gateway.pb.h"
+#include "glyph/v1/render.pb.h"
+#include "glyph/v1/vlm.pb.h"
+
+namespace glyph::gateway {
+
+// Turns what happens behind a request into the events of its answer, its usage and the metrics.
+// Runs on the strand of its flow; the sink and the metrics outlive it.
+class Answer {
+ public:
+  // Which optional events the client asked for.
+  struct Wants {
+    bool pages = false;
+    bool source_map = false;
+  };
+
+  Answer(AnswerSink& sink, GatewayMetrics& metrics, Clock now, Wants wants);
+
+  void AddPlan(v1::AskPlan plan);
+  void AddDrawnPage(uint32_t part_index, const v1::PageHeader& page);
+  void AddStrip(const v1::PageStrip& strip);
+  void AddSourceMap(v1::SourceMap source_map);
+  void AddRenderDone(const v1::RenderDone& done);
+  void AddEncodedPage(const v1::PageEncoded& page);
+  void AddTokens(const v1::Tokens& tokens);
+  // The last event: what is left of the text, then usage and warnings.
+  void Finish(const v1::GenerateFinished& finished);
+
+  bool congested() const { return sink_.congested(); }
+  // Since the flow was created.
+  double ElapsedMillis() const { return absl::ToDoubleMilliseconds(now_() - start_); }
+  // So far; complete after Finish.
+  const v1::Usage& usage() const { return usage_; }
+
+ private:
+  void AddTiming(uint32_t num_tokens);
+  // Sends the text and the ids gathered so far, when there is text.
+  void FlushDelta();
+  void Emit(v1::AskResponse event) { sink_.Emit(std::move(event)); }
+
+  AnswerSink& sink_;
+  GatewayMetrics& metrics_;
+  const Clock now_;
+  const Wants wants_;
+  const absl::Time start_;
+  absl::Time last_tokens_;              // of the last tokens; InfinitePast before the first
+  std::vector<uint32_t> part_of_page_;  // indexed by page
+  v1::AskDelta delta_;                  // ids wait here until some text comes
+  v1::Usage usage_;
+  std::set<std::string> warnings_;
+};
+
+}  // namespace glyph::gateway

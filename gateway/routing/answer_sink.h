@@ -1,0 +1,20 @@
+#pragma once
+#include "absl/status/status.h"
+#include "glyph/v1/gateway.pb.h"
+
+namespace glyph::gateway {
+
+// Where the events of one answer go. The flow calls it from one thread at a time.
+class AnswerSink {
+ public:
+  virtual ~AnswerSink() = default;
+  // Queues one event; never blocks.
+  virtual void Emit(v1::AskResponse event) = 0;
+  // true: the reader is slow and much is queued. The flow stops reading from the services until the
+  // sink's owner calls DocumentFlow::Resume.
+  virtual bool congested() const = 0;
+  // The one ending, after the queued events. The sink is not used afterwards.
+  virtual void End(const absl::Status& status) = 0;
+};
+
+}  // namespace glyph::gateway

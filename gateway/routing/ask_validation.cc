@@ -1,0 +1,190 @@
+#include "gateway/routing/ask_validation.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/base/utf8.h"
+#include "proto/rpc/error.h"
+
+namespace glyph::gateway {
+namespace {
+
+constexpr size_t kMaxRequestIdBytes = 128;
+constexpr size_t kMaxProfileBytes = 64;
+constexpr uint32_t kMaxPages = 256;
+constexpr int kMaxStops = 4;
+constexpr size_t kMaxStopBytes = 256;
+
+class Violations {
+ public:
+  void Add(std::string field, std::string reason, std::string description) {
+    violations_.push_back({std::move(field), std::move(reason), std::move(description)});
+  }
+  // Adds "NAME is VALUE; RANGE" unless `holds`. NaN must fail `holds`.
+  template <typename T>
+  void Require(bool holds, const std::string& field, const char* reason, T value,
+               const char* range) {
+    if (!holds) Add(field, reason, absl::StrCat(field, " is ", value, "; ", range));
+  }
+  absl::Status ToStatus() && {
+    return violations_.empty() ? absl::OkStatus() : rpc::InvalidArgument(std::move(violations_));
+  }
+
+ private:
+  std::vector<rpc::FieldViolation> violations_;
+};
+
+bool IsPrintableAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+void CheckGeneration(const v1::GenerationOptions& options, Violations& v) {
+  const std::string path = "generation.";
+  v.Require(!options.has_max_tokens() || options.max_tokens() >= 1, path + "max_tokens",
+            "MAX_TOKENS_OUT_OF_RANGE", options.max_tokens(), "it must be at least 1");
+  const float temperature = options.temperature();
+  v.Require(temperature >= 0 && temperature <= 2, path + "temperature", "TEMPERATURE_OUT_OF_RANGE",
+            temperature, "it must lie in [0, 2]");
+  const float top_p = options.top_p();
+  v.Require(!options.has_top_p() || (top_p > 0 && top_p <= 1), path + "top_p", "TOP_P_OUT_OF_RANGE",
+            top_p, "it must lie in (0, 1]");
+  const float penalty = options.repetition_penalty();
+  v.Require(!options.has_repetition_penalty() || (penalty > 0 && penalty <= 10),
+            path + "repetition_penalty", "REPETITION_PENALTY_OUT_OF_RANGE", penalty,
+            "it must lie in (0, 10]");
+  v.Require(options.stop_size() <= kMaxStops, path + "stop", "TOO_MANY_STOPS", options.stop_size(),
+            "at most 4 stop strings are allowed");
+  for (int i = 0; i < options.stop_size(); ++i) {
+    const size_t bytes = options.stop(i).size();
+    if (bytes >= 1 && bytes <= kMaxStopBytes) continue;
+    const std::string field = absl::StrCat(path, "stop[", i, "]");
+    v.Add(field, "STOP_LENGTH_OUT_OF_RANGE",
+          absl::StrCat(field, " has ", bytes, " bytes; a stop string has 1 to ", kMaxStopBytes));
+  }
+}
+
+// Fields the contract reserves for later versions.
+void CheckReserved(const v1::GenerationOptions& options, Violations& v) {
+  const auto refuse = [&v](bool set, const char* name, const char* allowed) {
+    if (!set) return;
+    const std::string field = absl::StrCat("generation.", name);
+    v.Add(field, "NOT_SUPPORTED", absl::StrCat(field, " must be ", allowed, " in this version"));
+  };
+  refuse(options.has_min_p(), "min_p", "unset");
+  refuse(options.has_frequency_penalty(), "frequency_penalty", "unset");
+  refuse(options.has_presence_penalty(), "presence_penalty", "unset");
+  refuse(options.has_n() && options.n() != 1, "n", "unset or 1");
+  refuse(options.has_logprobs() && options.logprobs() != 0, "logprobs", "unset or 0");
+}
+
+void CheckRender(const v1::RenderOptions& options, Violations& v) {
+  const std::string& profile = options.profile();
+  if (profile.size() > kMaxProfileBytes || !IsPrintableAscii(profile)) {
+    v.Add("render.profile", "PROFILE_NAME_INVALID",
+          absl::StrCat("render.profile has ", profile.size(), " bytes; a profile name has at most ",
+                       kMaxProfileBytes, " bytes of printable ASCII"));
+  }
+  if (!options.profile_json().empty()) {
+    v.Add("render.profile_json", "PROFILE_JSON_SET",
+          "render.profile_json is set; the gateway sets it, name a profile in render.profile");
+  }
+  v.Require(options.max_pages() <= kMaxPages, "render.max_pages", "MAX_PAGES_OUT_OF_RANGE",
+            options.max_pages(), "it must lie in [0, 256]");
+}
+
+void CheckStart(const v1::AskRequest& request, Violations& v) {
+  const int num_parts = request.parts_size();
+  if (num_parts < 1 || num_parts > kMaxParts) {
+    v.Add("parts", "PARTS_OUT_OF_RANGE",
+          absl::StrCat("the request has ", num_parts, " parts; it must have 1 to ", kMaxParts));
+  }
+  for (int i = 0; i < num_parts; ++i) {
+    if (request.parts(i).part_case() != v1::AskPart::PART_NOT_SET) continue;
+    const std::string field = absl::StrCat("parts[", i, "]");
+    v.Add(field, "PART_NOT_SET", absl::StrCat(field, " must hold a document, an image or a text"));
+  }
+  CheckGeneration(request.generation(), v);
+  CheckReserved(request.generation(), v);
+  CheckRender(request.render(), v);
+  const std::string& id = request.request_id();
+  if (id.size() > kMaxRequestIdBytes || !IsPrintableAscii(id)) {
+    v.Add("request_id", "REQUEST_ID_INVALID",
+          absl::StrCat("request_id has ", id.size(), " bytes; it has at most ", kMaxRequestIdBytes,
+                       " bytes of printable ASCII"));
+  }
+}
+
+void CheckSource(const std::string& bytes, const std::string& field, Violations& v) {
+  if (bytes.size() <= kMaxSourceBytes) return;
+  v.Add(field, "INPUT_TOO_LARGE",
+        absl::StrCat(field, " has ", bytes.size(), " bytes; at most ", kMaxSourceBytes,
+                     " are allowed: split it into several parts"));
+}
+
+// True when the part holds anything.
+bool CheckPart(const v1::AskPart& part, const std::string& path, Violations& v) {
+  if (part.has_document()) {
+    CheckSource(part.document().text(), path + ".document.text", v);
+    return !part.document().text().empty();
+  }
+  if (part.has_image()) {
+    const std::string field = path + ".image.data";
+    CheckSource(part.image().data(), field, v);
+    if (part.image().data().empty()) {
+      v.Add(field, "IMAGE_EMPTY", field + " is empty; send a PNG, JPEG or WebP file");
+    }
+    return true;
+  }
+  const size_t valid = base::ValidUtf8Prefix(part.text());
+  if (valid != part.text().size()) {
+    v.Add(path + ".text", "INVALID_UTF8",
+          absl::StrCat(path, ".text is not UTF-8 from byte ", valid, " on"));
+  }
+  return !part.text().empty();
+}
+
+void CheckParts(const v1::AskRequest& request, Violations& v) {
+  bool holds_anything = false;
+  size_t text_bytes = 0;
+  for (int i = 0; i < request.parts_size(); ++i) {
+    holds_anything |= CheckPart(request.parts(i), absl::StrCat("parts[", i, "]"), v);
+    text_bytes += request.parts(i).text().size();
+  }
+  if (!holds_anything && request.parts_size() > 0) {
+    v.Add("parts", "REQUEST_EMPTY",
+          "every part is empty; send at least one text, document or image");
+  }
+  if (text_bytes > kMaxTextBytes) {
+    v.Add("parts", "INPUT_TOO_LARGE",
+          absl::StrCat("the texts have ", text_bytes, " bytes; at most ", kMaxTextBytes,
+                       " are allowed: send long texts as documents"));
+  }
+}
+
+}  // namespace
+
+absl::Status ValidateAskStart(const v1::AskRequest& request) {
+  Violations violations;
+  CheckStart(request, violations);
+  return std::move(violations).ToStatus();
+}
+
+absl::Status ValidateAsk(const v1::AskRequest& request) {
+  Violations violations;
+  CheckStart(request, violations);
+  CheckParts(request, violations);
+  return std::move(violations).ToStatus();
+}
+
+absl::Status ValidateRenderPages(const v1::RenderPagesRequest& request) {
+  Violations violations;
+  CheckSource(request.document().text(), "document.text", violations);
+  CheckRender(request.render(), violations);
+  return std::move(violations).ToStatus();
+}
+
+}  // namespace glyph::gateway

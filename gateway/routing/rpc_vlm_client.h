@@ -1,0 +1,23 @@
+#pragma once
+#include <memory>
+
+#include "gateway/routing/vlm_client.h"
+#include "glyph/v1/vlm.grpc.pb.h"
+#include "grpcpp/channel.h"
+
+namespace glyph::gateway {
+
+// VlmClient over gRPC.
+class RpcVlmClient final : public VlmClient {
+ public:
+  explicit RpcVlmClient(const std::shared_ptr<grpc::Channel>& channel);
+
+  std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
+                                         StreamListener<v1::GenerateResponse> listener) override;
+  void GetModel(absl::Time deadline, ModelCallback done) override;
+
+ private:
+  const std::unique_ptr<v1::VlmService::Stub> stub_;
+};
+
+}  // namespace glyph::gateway

@@ -1,0 +1,29 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "gateway/routing/upstream.h"
+
+// What a client of the gateway is told when its request fails behind it.
+namespace glyph::gateway {
+
+// Errors the service made itself (they carry a reason) pass unchanged. Errors of the transport get
+// a reason and say what to do: a service that went away is UNAVAILABLE with a retry delay, a
+// deadline stays one, everything else is INTERNAL. No address and no library message gets through.
+absl::Status FromUpstream(Upstream upstream, const absl::Status& status);
+
+// The service broke the contract, `what` being which rule: INTERNAL.
+absl::Status ProtocolError(Upstream upstream, std::string_view what);
+
+// The client went away. Nobody hears it; it is logged and counted.
+absl::Status CancelledByClient();
+
+// Renames the fields of a Render call to those of AskRequest: the options become `render.`,
+// everything else is about the source, which lies at `source_path` ("parts[0].document.text").
+absl::Status WithRenderFields(const absl::Status& status, const std::string& source_path);
+
+// Renames the fields of a Generate call: the options become `generation.`.
+absl::Status WithGenerateFields(const absl::Status& status);
+
+}  // namespace glyph::gateway

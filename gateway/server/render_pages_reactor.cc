@@ -1,0 +1,59 @@
+#include "gateway/server/render_pages_reactor.h"
+
+#include <memory>
+#include <utility>
+
+#include "gateway/routing/ask_validation.h"
+#include "gateway/server/client_deadline.h"
+#include "gateway/server/render_relay.h"
+#include "proto/rpc/status_conversion.h"
+
+namespace glyph::gateway {
+namespace {
+
+class RenderPagesReactor final : public grpc::ServerWriteReactor<v1::RenderPagesResponse> {
+ public:
+  RenderPagesReactor(ServerServices& services, const grpc::CallbackServerContext& context,
+                     const v1::RenderPagesRequest& request)
+      : relay_(std::make_shared<RenderRelay>(
+            services, request, UpstreamDeadline(services.flow.now(), ClientDeadline(context)),
+            RenderRelay::Transport{
+                [this](v1::RenderResponse event) { Write(std::move(event)); },
+                [this](const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }})) {
+    relay_->Start();
+  }
+
+ private:
+  void Write(v1::RenderResponse event) {
+    *response_.mutable_event() = std::move(event);
+    StartWrite(&response_);
+  }
+  void OnWriteDone(bool ok) override { relay_->OnWritten(ok); }
+  void OnCancel() override { relay_->Cancel(); }
+  void OnDone() override { delete this; }
+
+  v1::RenderPagesResponse response_;
+  const std::shared_ptr<RenderRelay> relay_;
+};
+
+// Refuses a call that never reaches the renderer.
+class RefusedReactor final : public grpc::ServerWriteReactor<v1::RenderPagesResponse> {
+ public:
+  explicit RefusedReactor(const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }
+
+ private:
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<v1::RenderPagesResponse>* StartRenderPages(
+    ServerServices& services, grpc::CallbackServerContext& context,
+    const v1::RenderPagesRequest& request) {
+  const absl::Status status = ValidateRenderPages(request);
+  if (status.ok()) return new RenderPagesReactor(services, context, request);
+  services.flow.metrics.CountRequest(status.code());
+  return new RefusedReactor(status);
+}
+
+}  // namespace glyph::gateway

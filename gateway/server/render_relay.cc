@@ -1,0 +1,86 @@
+#include "gateway/server/render_relay.h"
+
+#include <utility>
+
+#include "gateway/routing/upstream_error.h"
+
+namespace glyph::gateway {
+RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request,
+                         absl::Time deadline, Transport transport)
+    : services_(services),
+      request_(std::move(request)),
+      deadline_(deadline),
+      transport_(std::move(transport)),
+      render_(0, "document.text") {}
+
+void RenderRelay::Post(std::function<void()> work) {
+  strand_.Post([self = shared_from_this(), work = std::move(work)] {
+    if (!self->ended_) work();
+  });
+}
+
+void RenderRelay::Start() {
+  Post([this] {
+    absl::StatusOr<RequestGate::Ticket> ticket = services_.gate.Admit("");
+    if (!ticket.ok()) return End(ticket.status());
+    ticket_.emplace(*std::move(ticket));
+    services_.flow.profiles.Resolve(
+        request_.render(), deadline_,
+        [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
+          self->Post([relay = self.get(), options] {
+            if (!options.ok()) return relay->End(options.status());
+            relay->Open(*options);
+          });
+        });
+  });
+}
+
+void RenderRelay::Open(const v1::RenderOptions& options) {
+  v1::RenderStart start;
+  start.set_kind(v1::SOURCE_KIND_TEXT);
+  start.set_request_id(ticket_->request_id());
+  *start.mutable_options() = options;
+  StreamListener<v1::RenderResponse> listener;
+  listener.on_event = [self = shared_from_this()](v1::RenderResponse event) {
+    self->Post([relay = self.get(), event = std::move(event)]() mutable {
+      relay->render_.HandleEvent(std::move(event));
+    });
+  };
+  listener.on_done = [self = shared_from_this()](const absl::Status& status) {
+    self->Post([relay = self.get(), status] { relay->render_.HandleDone(status); });
+  };
+  std::string source = std::move(*request_.mutable_document()->mutable_text());
+  render_.Attach(services_.flow.render.Render(std::move(start), std::move(source), deadline_,
+                                              std::move(listener)));
+  ReadNext();
+}
+
+void RenderRelay::ReadNext() {
+  render_.Next([this](absl::StatusOr<v1::RenderResponse> event) {
+    if (!event.ok()) return End(event.status());
+    complete_ = event->has_done();
+    transport_.write(*std::move(event));
+  });
+}
+
+void RenderRelay::OnWritten(bool ok) {
+  Post([this, ok] {
+    if (!ok) return End(CancelledByClient());
+    if (complete_) return End(absl::OkStatus());
+    ReadNext();
+  });
+}
+
+void RenderRelay::Cancel() {
+  Post([this] { End(CancelledByClient()); });
+}
+
+void RenderRelay::End(const absl::Status& status) {
+  ended_ = true;
+  render_.Cancel();
+  services_.flow.metrics.CountRequest(status.code());
+  ticket_.reset();
+  transport_.finish(status);
+}
+
+}  // namespace glyph::gateway
