@@ -24,6 +24,7 @@ absl::StatusOr<DecodedImage> DecodeImage(std::string_view file) {
                                 absl::StrCat("image.data has more than the limit of ",
                                              kMaxImageBytes, " bytes; send a smaller file"));
   }
+  if (file.empty()) return CorruptImage();
   if (file.substr(0, kPngSignature.size()) == kPngSignature) return DecodePng(file);
   if (file.substr(0, kJpegSignature.size()) == kJpegSignature) return DecodeJpeg(file);
   if (IsWebp(file)) return DecodeWebp(file);

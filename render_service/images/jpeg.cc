@@ -1,11 +1,14 @@
-#include <jerror.h>
-#include <jpeglib.h>  // after cstdio, which it needs
-
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
 #include <string_view>
 #include <vector>
+
+// jpeglib.h needs cstdio before it, and jerror.h needs jpeglib.h.
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
 #include "proto/rpc/error.h"
 #include "render_service/images/formats.h"

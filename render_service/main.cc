@@ -1,0 +1,85 @@
+// glyph-render: serves glyph.v1.RenderService. README.md of this folder is the map.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "proto/base/logging.h"
+#include "proto/rpc/error.h"
+#include "proto/rpc/server_runner.h"
+#include "render_service/layout/profile_catalog.h"
+#include "render_service/pipeline/self_test.h"
+#include "render_service/pipeline/worker_pool.h"
+#include "render_service/server/render_service.h"
+
+namespace glyph::render {
+namespace {
+
+// Exit codes of sysexits.h.
+constexpr int kExitUsage = 64;
+constexpr int kExitUnavailable = 69;
+constexpr int kExitConfig = 78;
+
+struct Flags {
+  std::string host = "127.0.0.1";
+  int port = 8082;
+  int workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int max_calls = 64;
+  std::string font_dir = "/usr/share/fonts/opentype/noto";
+  std::string log_file;
+};
+
+int Fail(const absl::Status& status, int exit_code) {
+  std::fprintf(stderr, "glyph-render: %s\n", std::string(status.message()).c_str());
+  return exit_code;
+}
+
+int Serve(const Flags& flags) {
+  if (absl::Status status = base::OpenLog(flags.log_file); !status.ok()) {
+    return Fail(status, kExitConfig);
+  }
+  auto catalog = ProfileCatalog::Create(flags.font_dir);
+  if (!catalog.ok()) return Fail(catalog.status(), kExitConfig);
+  if (absl::Status status = SelfTest(**catalog); !status.ok()) return Fail(status, kExitConfig);
+  WorkerPool pool(flags.workers, flags.max_calls);
+  RenderServiceImpl service(**catalog, pool);
+  auto server = rpc::ServerRunner::Start(
+      {.host = flags.host, .port = flags.port, .service_name = "glyph.v1.RenderService"},
+      {&service});
+  if (!server.ok()) return Fail(server.status(), kExitUnavailable);
+  rpc::AnnouncePorts({{"render", (*server)->port()}});
+  (*server)->SetServing(true);
+  (*server)->RunUntilStopped();
+  return 0;
+}
+
+}  // namespace
+}  // namespace glyph::render
+
+int main(int argc, char** argv) {
+  glyph::rpc::BlockStopSignals();
+  glyph::render::Flags flags;
+  CLI::App app("Draws documents as pages and decodes images: serves glyph.v1.RenderService.");
+  app.add_option("--host", flags.host, "Address to listen on")->capture_default_str();
+  app.add_option("--port", flags.port, "Port to listen on; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--workers", flags.workers, "Threads that lay out and draw")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--max-calls", flags.max_calls, "Calls at once; more are RESOURCE_EXHAUSTED")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--font-dir", flags.font_dir, "Folder of the profiles' font files")
+      ->capture_default_str();
+  app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
+  app.set_version_flag("--version", "glyph-render " GLYPH_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : glyph::render::kExitUsage;
+  }
+  return glyph::render::Serve(flags);
+}

@@ -1,0 +1,42 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "render_service/layout/document_layout.h"
+#include "render_service/layout/profile_catalog.h"
+#include "render_service/pipeline/render_task.h"
+#include "render_service/text/source_text.h"
+
+namespace glyph::render {
+
+struct TextTaskOptions {
+  std::shared_ptr<const ResolvedProfile> profile;
+  bool lenient_utf8 = false;
+  uint32_t max_pages = 0;  // 1 to 256
+};
+
+// Draws a text: lays all of it out, which makes the plan exact, then draws page by page. A page's
+// layout is freed once it is drawn.
+class TextTask : public RenderTask {
+ public:
+  TextTask(std::string bytes, TextTaskOptions options);
+
+  // Errors as SourceText::Create, DocumentLayout::Advance and PaintPage.
+  absl::StatusOr<RenderEvent> Step(WorkerTools& tools) override;
+
+ private:
+  absl::Status Validate();
+  RenderPlan MakePlan();
+  absl::StatusOr<RenderEvent> DrawNextPage(TextShaper& shaper);
+  RenderSummary Summarize() const;
+
+  std::string bytes_;  // until validated
+  const TextTaskOptions options_;
+  std::optional<SourceText> source_;
+  std::optional<DocumentLayout> layout_;
+  bool is_planned_ = false;
+  uint32_t next_page_ = 0;
+};
+
+}  // namespace glyph::render

@@ -1,0 +1,197 @@
+#include "render_service/server/render_call.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/base/logging.h"
+#include "proto/rpc/error.h"
+#include "proto/rpc/status_conversion.h"
+#include "render_service/server/render_responses.h"
+
+namespace glyph::render {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string Milliseconds(Clock::duration duration) {
+  return absl::StrCat(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+}  // namespace
+
+RenderCall::RenderCall(Environment environment)
+    : environment_(environment),
+      start_time_(Clock::now()),
+      seat_(environment_.pool.TakeSeat()),
+      input_(environment_.catalog) {
+  if (!seat_) {
+    End(rpc::ResourceExhausted(
+        "RENDERER_BUSY", absl::Seconds(1),
+        absl::StrCat("the renderer serves its limit of ", environment_.pool.num_seats(),
+                     " calls at once; try again in a second")));
+    return;
+  }
+  StartAlarm();
+  StartRead(&request_);
+}
+
+void RenderCall::StartAlarm() {
+  const auto last =
+      std::chrono::system_clock::now() + absl::ToChronoNanoseconds(environment_.max_time);
+  if (environment_.context->deadline() <= last) return;  // gRPC keeps the client's deadline
+  base::MutexLock lock(mutex_);
+  is_alarm_set_ = true;
+  alarm_.Set(last, [this](bool has_expired) { OnAlarm(has_expired); });
+}
+
+void RenderCall::OnAlarm(bool has_expired) {
+  Actions actions;
+  {
+    base::MutexLock lock(mutex_);
+    is_alarm_set_ = false;
+    if (has_expired && !is_finished_) {
+      status_ = rpc::MakeError(absl::StatusCode::kDeadlineExceeded, {"CALL_TOO_LONG", "", {}},
+                               absl::StrCat("the call took longer than the limit of ",
+                                            absl::FormatDuration(environment_.max_time),
+                                            "; read faster or split the document"));
+      // A client that does not read would hold the message being written, and so the call, forever.
+      if (is_writing_) environment_.context->TryCancel();
+    }
+    actions = NextActions();
+  }
+  Perform(actions);
+}
+
+void RenderCall::OnReadDone(bool ok) {
+  if (ok) {
+    if (absl::Status status = input_.Add(request_); !status.ok()) return End(std::move(status));
+    {
+      base::MutexLock lock(mutex_);
+      if (status_) return;
+    }
+    return StartRead(&request_);
+  }
+  absl::StatusOr<std::unique_ptr<RenderTask>> task = input_.MakeTask();
+  if (!task.ok()) return End(std::move(task).status());
+  Actions actions;
+  {
+    base::MutexLock lock(mutex_);
+    task_ = *std::move(task);
+    actions = NextActions();
+  }
+  Perform(actions);
+}
+
+void RenderCall::OnWriteDone(bool ok) {
+  Actions actions;
+  {
+    base::MutexLock lock(mutex_);
+    is_writing_ = false;
+    if (++next_message_ == outbox_.front().size()) {
+      outbox_.pop_front();
+      next_message_ = 0;
+    }
+    if (!ok && (!status_ || status_->ok())) status_ = CancelledStatus();
+    actions = NextActions();
+  }
+  Perform(actions);
+}
+
+void RenderCall::OnCancel() { End(CancelledStatus()); }
+
+void RenderCall::OnDone() {
+  {
+    base::MutexLock lock(mutex_);
+    base::LogInfo("render_finished", {{"request_id", input_.request_id()},
+                                      {"code", absl::StatusCodeToString(status_->code())},
+                                      {"source_bytes", absl::StrCat(input_.num_bytes())},
+                                      {"busy_ms", Milliseconds(busy_)},
+                                      {"total_ms", Milliseconds(Clock::now() - start_time_)}});
+  }
+  delete this;
+}
+
+void RenderCall::End(absl::Status status) {
+  Actions actions;
+  {
+    base::MutexLock lock(mutex_);
+    if (!status_ || status_->ok()) status_ = std::move(status);
+    actions = NextActions();
+  }
+  Perform(actions);
+}
+
+void RenderCall::RunStep(WorkerTools& tools) {
+  RenderTask* task = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    if (!status_) task = task_.get();
+  }
+  absl::StatusOr<RenderEvent> event = RenderEvent();
+  if (task != nullptr) {
+    const Clock::time_point begin = Clock::now();
+    event = task->Step(tools);
+    busy_ += Clock::now() - begin;
+  }
+  const bool is_last = event.ok() && std::holds_alternative<RenderSummary>(*event);
+  Messages messages;
+  if (event.ok()) {
+    messages =
+        ToResponses(*std::move(event), environment_.build_fingerprint, absl::FromChrono(busy_));
+  }
+  Actions actions;
+  {
+    base::MutexLock lock(mutex_);
+    is_step_running_ = false;
+    if (!messages.empty()) outbox_.push_back(std::move(messages));
+    if (!status_ && !event.ok()) status_ = event.status();
+    if (!status_ && is_last) status_ = absl::OkStatus();
+    if (status_) task_.reset();
+    actions = NextActions();
+  }
+  Perform(actions);
+}
+
+absl::Status RenderCall::CancelledStatus() const {
+  if (environment_.context->deadline() <= std::chrono::system_clock::now()) {
+    return rpc::MakeError(absl::StatusCode::kDeadlineExceeded, {"DEADLINE_EXCEEDED", "", {}},
+                          "the call's deadline passed; allow more time or split the document");
+  }
+  return rpc::MakeError(absl::StatusCode::kCancelled, {"CANCELLED", "", {}},
+                        "the client cancelled the call");
+}
+
+RenderCall::Actions RenderCall::NextActions() {
+  Actions actions;
+  if (is_finished_) return actions;
+  const bool is_ending = status_ && (!status_->ok() || outbox_.empty());
+  if (!is_ending) {
+    if (!is_writing_ && !outbox_.empty()) {
+      is_writing_ = true;
+      actions.write = &outbox_.front()[next_message_];
+    }
+    if (task_ && !status_ && !is_step_running_ && outbox_.size() < kMaxWaitingEvents) {
+      is_step_running_ = true;
+      actions.submit = true;
+    }
+    return actions;
+  }
+  if (is_step_running_ || is_writing_) return actions;
+  if (is_alarm_set_) {
+    alarm_.Cancel();  // OnAlarm goes on from here
+    return actions;
+  }
+  is_finished_ = true;
+  actions.finish = *status_;
+  return actions;
+}
+
+void RenderCall::Perform(const Actions& actions) {
+  // A submitted step keeps the object alive past StartWrite; neither is followed by Finish here.
+  WorkerPool& pool = environment_.pool;
+  if (actions.write != nullptr) StartWrite(actions.write);
+  if (actions.submit) pool.Submit([this](WorkerTools& tools) { RunStep(tools); });
+  if (actions.finish) Finish(rpc::ToGrpcStatus(*actions.finish));
+}
+
+}  // namespace glyph::render

@@ -1,0 +1,29 @@
+#pragma once
+#include "absl/time/time.h"
+#include "glyph/v1/render.grpc.pb.h"
+#include "render_service/layout/profile_catalog.h"
+#include "render_service/pipeline/worker_pool.h"
+
+namespace glyph::render {
+
+// Longest time a call may take, also when its client set no deadline or a later one.
+inline constexpr absl::Duration kMaxCallTime = absl::Minutes(10);
+
+// glyph.v1.RenderService. Thread-safe.
+class RenderServiceImpl final : public v1::RenderService::CallbackService {
+ public:
+  // `catalog` and `pool` outlive the service.
+  RenderServiceImpl(const ProfileCatalog& catalog, WorkerPool& pool,
+                    absl::Duration max_call_time = kMaxCallTime);
+
+  grpc::ServerBidiReactor<v1::RenderRequest, v1::RenderResponse>* Render(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  const ProfileCatalog& catalog_;
+  WorkerPool& pool_;
+  const absl::Duration max_call_time_;
+  const base::Sha256Digest build_fingerprint_;
+};
+
+}  // namespace glyph::render
