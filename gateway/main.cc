@@ -16,6 +16,9 @@ int main(int argc, char** argv) {
   std::string log_file;
   CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
   app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("glyph-gateway: ") + error.what() + "; see glyph-gateway --help\n";
+  });
   app.add_option("--render", options.render_address, "host:port of render_service")
       ->capture_default_str();
   app.add_option("--vlm", options.vlm_address, "host:port of vlm_service")->capture_default_str();
