@@ -1,0 +1,27 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "glyph/v1/gateway.pb.h"
+
+namespace glyph::gateway::cli {
+
+struct AskOptions {
+  struct Input {
+    bool is_image = false;
+    std::string path;  // "-": stdin
+  };
+  std::string server;
+  std::vector<Input> inputs;  // documents and images, in order, before the question
+  std::string question;
+  v1::GenerationOptions generation;
+  v1::RenderOptions render;
+  bool json = false;      // events as JSON lines instead of text
+  bool progress = false;  // also when stderr is no terminal
+};
+
+// glyph ask: sends the inputs and the question, streams the answer to stdout. Without inputs, what
+// is piped into stdin is the document. Returns the exit code.
+int RunAsk(const AskOptions& options);
+
+}  // namespace glyph::gateway::cli

@@ -1,0 +1,50 @@
+#include "gateway/cli/exit_status.h"
+
+#include <sysexits.h>
+
+#include <cstdio>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "proto/rpc/error.h"
+
+namespace glyph::gateway::cli {
+namespace {
+
+constexpr int kInterrupted = 130;  // 128 + SIGINT, as shells have it
+
+}  // namespace
+
+int ExitCode(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return EX_OK;
+    case absl::StatusCode::kCancelled:
+      return kInterrupted;
+    case absl::StatusCode::kNotFound:
+      return EX_NOINPUT;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAlreadyExists:
+      return EX_DATAERR;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+      return EX_UNAVAILABLE;
+    default:
+      return EX_SOFTWARE;
+  }
+}
+
+int Report(const absl::Status& status) {
+  if (status.ok()) return EX_OK;
+  const std::string reason = rpc::GetErrorDetails(status).reason;
+  std::string line = absl::StrCat("glyph: ", status.message());
+  if (!reason.empty()) absl::StrAppend(&line, " [", reason, "]");
+  std::fprintf(stderr, "%s\n", absl::StrReplaceAll(line, {{"\n", " "}}).c_str());
+  return ExitCode(status);
+}
+
+}  // namespace glyph::gateway::cli

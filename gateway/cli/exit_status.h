@@ -1,0 +1,13 @@
+#pragma once
+#include "absl/status/status.h"
+
+namespace glyph::gateway::cli {
+
+// The exit code of a command that ended with `status` (sysexits.h): 0 OK, 65 wrong data, 66 no
+// input, 69 unavailable, 70 internal, 130 cancelled by Ctrl-C.
+int ExitCode(const absl::Status& status);
+
+// Prints why `status` failed and what to do as one line on stderr; returns ExitCode(status).
+int Report(const absl::Status& status);
+
+}  // namespace glyph::gateway::cli

@@ -1,0 +1,20 @@
+#include "gateway/cli/json_output.h"
+
+#include <cstdio>
+#include <string>
+
+#include "google/protobuf/util/json_util.h"
+
+namespace glyph::gateway::cli {
+
+void PrintJsonLine(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string line;
+  // Fails for well-known types with values out of their range only; our messages hold none.
+  const auto status = google::protobuf::util::MessageToJsonString(message, &line, options);
+  if (status.ok()) std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace glyph::gateway::cli

@@ -1,0 +1,9 @@
+#pragma once
+#include "google/protobuf/message.h"
+
+namespace glyph::gateway::cli {
+
+// Prints `message` as one line of JSON on stdout, field names as in the proto, bytes as base64.
+void PrintJsonLine(const google::protobuf::Message& message);
+
+}  // namespace glyph::gateway::cli

@@ -1,0 +1,100 @@
+#include "gateway/cli/page_folder.h"
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "gateway/cli/png.h"
+#include "proto/rpc/error.h"
+
+namespace glyph::gateway::cli {
+namespace {
+
+absl::Status Unwritable(const std::string& path) {
+  return rpc::Unavailable("CANNOT_WRITE", absl::ZeroDuration(),
+                          absl::StrCat("cannot write ", path, "; choose another folder with -o"));
+}
+
+}  // namespace
+
+absl::StatusOr<PageFolder> PageFolder::Create(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return Unwritable(folder);
+  return PageFolder(folder);
+}
+
+absl::Status PageFolder::Add(const v1::RenderResponse& event) {
+  switch (event.event_case()) {
+    case v1::RenderResponse::kPage:
+      GLYPH_RETURN_IF_ERROR(EndPage());
+      BeginPage(event.page());
+      return absl::OkStatus();
+    case v1::RenderResponse::kStrip:
+      pixels_.append(event.strip().pixels());
+      return absl::OkStatus();
+    case v1::RenderResponse::kSourceMap:
+      AddBoxes(event.source_map());
+      return absl::OkStatus();
+    case v1::RenderResponse::kDone:
+      GLYPH_RETURN_IF_ERROR(EndPage());
+      return WriteMap(event.done());
+    default:
+      return absl::OkStatus();
+  }
+}
+
+void PageFolder::BeginPage(const v1::PageHeader& page) {
+  page_ = page;
+  pixels_.clear();
+  pages_.push_back({{"file", absl::StrFormat("page-%04d.png", ++num_pages_)},
+                    {"width_px", page.width_px()},
+                    {"height_px", page.height_px()},
+                    {"boxes", nlohmann::ordered_json::array()}});
+}
+
+absl::Status PageFolder::EndPage() {
+  if (num_pages_ == 0) return absl::OkStatus();
+  if (pixels_.size() != size_t{page_.width_px()} * page_.height_px()) {
+    return absl::InternalError("a page came with too few or too many pixels");
+  }
+  return WriteFile(pages_.back()["file"],
+                   EncodeGrayPng(page_.width_px(), page_.height_px(), pixels_));
+}
+
+void PageFolder::AddBoxes(const v1::SourceMap& source_map) {
+  for (const v1::SourceBox& box : source_map.boxes()) {
+    pages_.back()["boxes"].push_back({{"source_begin", box.source_begin()},
+                                      {"source_end", box.source_end()},
+                                      {"x_px", box.x_px()},
+                                      {"y_px", box.y_px()},
+                                      {"width_px", box.width_px()},
+                                      {"height_px", box.height_px()}});
+  }
+}
+
+absl::Status PageFolder::WriteMap(const v1::RenderDone& done) {
+  const v1::RenderDiagnostics& odd = done.diagnostics();
+  const nlohmann::ordered_json map = {{"characters", done.characters()},
+                                      {"diagnostics",
+                                       {{"replaced_bytes", odd.replaced_bytes()},
+                                        {"missing_glyphs", odd.missing_glyphs()},
+                                        {"control_characters", odd.control_characters()},
+                                        {"capped_marks", odd.capped_marks()},
+                                        {"blank_pages", odd.blank_pages()},
+                                        {"empty", odd.empty()}}},
+                                      {"pages", pages_}};
+  return WriteFile("map.json", map.dump(1) + "\n");
+}
+
+absl::Status PageFolder::WriteFile(const std::string& name, const std::string& bytes) const {
+  const std::string path = absl::StrCat(folder_, "/", name);
+  std::ofstream file(path, std::ios::binary);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  return file ? absl::OkStatus() : Unwritable(path);
+}
+
+}  // namespace glyph::gateway::cli
