@@ -55,7 +55,11 @@ void Engine::FinishPrompt(SequenceId sequence, std::shared_ptr<const Prompt> pro
   Push(FinishPromptCommand{sequence, std::move(prompt)});
 }
 
-void Engine::Cancel(SequenceId sequence) { Push(CancelCommand{sequence}); }
+void Engine::Cancel(SequenceId sequence) { Push(CancelCommand{sequence, absl::OkStatus()}); }
+
+void Engine::Abort(SequenceId sequence, absl::Status failure) {
+  Push(CancelCommand{sequence, std::move(failure)});
+}
 
 void Engine::Push(Command command) {
   base::MutexLock lock(mutex_);

@@ -52,8 +52,10 @@ class Engine {
   // OnAdmitted.
   void FinishPrompt(SequenceId sequence, std::shared_ptr<const Prompt> prompt);
 
-  // Ends the request within one step.
+  // Ends the request within one step, because its client cancelled it ...
   void Cancel(SequenceId sequence);
+  // ... or because of an error found outside the engine; the sink hears `failure`.
+  void Abort(SequenceId sequence, absl::Status failure);
 
   // Refuses new requests with UNAVAILABLE; open ones run to their end.
   void Drain();

@@ -55,7 +55,8 @@ class EventSink {
   virtual void OnPageEncoded(const PageEncodedEvent& event) = 0;
   virtual void OnToken(const TokenEvent& event) = 0;
   virtual void OnFinished(const FinishedEvent& event) = 0;
-  // CANCELLED after Engine::Cancel, DEADLINE_EXCEEDED, INTERNAL NON_FINITE_LOGITS, UNAVAILABLE.
+  // CANCELLED after Engine::Cancel, the error of Engine::Abort, DEADLINE_EXCEEDED, INTERNAL
+  // NON_FINITE_LOGITS, UNAVAILABLE.
   virtual void OnError(const absl::Status& status) = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "vlm_service/engine/event_sink.h"
 #include "vlm_service/scheduler/sequence.h"
@@ -44,6 +45,7 @@ struct FinishPromptCommand {
 };
 struct CancelCommand {
   SequenceId sequence;
+  absl::Status failure;  // OK: the client's wish
 };
 using Command = std::variant<BeginCommand, AddPageCommand, FinishPromptCommand, CancelCommand>;
 

@@ -56,7 +56,7 @@ void StepLoop::Apply(Command command) {
   if (auto* begin = std::get_if<BeginCommand>(&command)) Begin(std::move(*begin));
   if (auto* page = std::get_if<AddPageCommand>(&command)) AddPage(std::move(*page));
   if (auto* prompt = std::get_if<FinishPromptCommand>(&command)) FinishPrompt(std::move(*prompt));
-  if (auto* cancel = std::get_if<CancelCommand>(&command)) Cancel(cancel->sequence);
+  if (auto* cancel = std::get_if<CancelCommand>(&command)) Cancel(*cancel);
 }
 
 void StepLoop::Begin(BeginCommand command) {
@@ -95,18 +95,19 @@ void StepLoop::FinishPrompt(FinishPromptCommand command) {
   scheduler_.FinishPrompt(command.sequence, std::move(command.prompt));
 }
 
-void StepLoop::Cancel(SequenceId sequence) {
-  const auto found = requests_.find(sequence);
+void StepLoop::Cancel(const CancelCommand& command) {
+  const auto found = requests_.find(command.sequence);
   if (found == requests_.end()) return;
   // A call whose deadline passed is cancelled by gRPC, often before this loop looks at the clock.
-  const ActiveRequest& request = found->second;
   const absl::Duration now = clock_();
-  if (now >= request.deadline) {
-    Fail(sequence, DeadlineExceeded(now - request.begun));
-    return;
+  if (!command.failure.ok()) {
+    Fail(command.sequence, command.failure);
+  } else if (now >= found->second.deadline) {
+    Fail(command.sequence, DeadlineExceeded(now - found->second.begun));
+  } else {
+    const ActiveRequest ended = TakeEnded(command.sequence, counts_.cancelled);
+    ended.sink->OnError(Cancelled());
   }
-  const ActiveRequest ended = TakeEnded(sequence, counts_.cancelled);
-  ended.sink->OnError(Cancelled());
 }
 
 void StepLoop::ExpireDeadlines() {

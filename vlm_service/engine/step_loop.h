@@ -50,7 +50,7 @@ class StepLoop {
   void Begin(BeginCommand command);
   void AddPage(AddPageCommand command);
   void FinishPrompt(FinishPromptCommand command);
-  void Cancel(SequenceId sequence);
+  void Cancel(const CancelCommand& command);
   void AdmitWaiting();
   void ReportPages(const CommittedStep& step, const StepResult& result);
   void ReportToken(SequenceId sequence, const SampledToken& sampled);

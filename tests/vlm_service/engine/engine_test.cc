@@ -162,6 +162,14 @@ TEST_F(EngineTest, CancelsARequestThatWaitsForItsPages) {
   executor_->AwaitEmpty();
 }
 
+TEST_F(EngineTest, AbortsWithTheErrorOfTheCaller) {
+  Start(HashModel);
+  const auto id = engine_->Begin(MakeRequest(sink_));
+  engine_->Abort(*id, absl::InvalidArgumentError("bad page"));
+  EXPECT_EQ(sink_->AwaitEnd(), absl::InvalidArgumentError("bad page"));
+  EXPECT_EQ(engine_->Stats().counts.failed, 1);
+}
+
 TEST_F(EngineTest, EndsARequestAtItsDeadline) {
   Start(HashModel);
   Request request = MakeRequest(sink_);

@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "vlm_service/engine/step_executor.h"
+#include "vlm_service/engine/step_loop.h"
+#include "vlm_service/prompt/prompt_builder.h"
+#include "vlm_service/server/served_model.h"
+
+namespace glyph::vlm {
+
+// How to load a model.
+struct ModelFlags {
+  std::string folder;
+  std::string device = "cpu";     // "cpu", "cuda"
+  std::string dtype = "float32";  // "float32", "bfloat16"
+  int64_t kv_tokens = 0;          // 0: 65,536, or what 1 GiB holds if that is less
+  int32_t max_running = 32;
+  int num_threads = 0;  // 0: one for each core
+};
+
+// A model folder, ready to serve.
+struct LoadedModel {
+  ServedModel served;
+  TokenMeaning tokens;
+  std::unique_ptr<const PromptBuilder> prompts;
+  std::unique_ptr<StepExecutor> executor;
+};
+
+// Loads everything of a folder: the one place where model/ meets engine/ and server/. The message
+// of an error names file and value or tensor.
+absl::StatusOr<LoadedModel> LoadModelFolder(const ModelFlags& flags);
+
+}  // namespace glyph::vlm

@@ -1,0 +1,61 @@
+#include "vlm_service/server/generate_events.h"
+
+namespace glyph::vlm {
+namespace {
+
+v1::FinishReason ToProto(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return v1::FINISH_REASON_STOP;
+    case FinishReason::kStopString:
+      return v1::FINISH_REASON_STOP_STRING;
+    case FinishReason::kLength:
+      return v1::FINISH_REASON_LENGTH;
+  }
+  return v1::FINISH_REASON_UNSPECIFIED;
+}
+
+}  // namespace
+
+v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::string& request_id) {
+  v1::GenerateResponse response;
+  v1::Admitted* admitted = response.mutable_admitted();
+  admitted->set_request_id(request_id);
+  admitted->set_reserved_tokens(static_cast<uint64_t>(event.reserved_tokens));
+  admitted->set_queue_ms(absl::ToDoubleMilliseconds(event.queue_time));
+  return response;
+}
+
+v1::GenerateResponse PageNeededResponse(int32_t page_index) {
+  v1::GenerateResponse response;
+  v1::PageDecision* decision = response.mutable_page_decision();
+  decision->set_page_index(static_cast<uint32_t>(page_index));
+  decision->set_answer(v1::PAGE_ANSWER_NEED);
+  return response;
+}
+
+v1::GenerateResponse PageEncodedResponse(const PageEncodedEvent& event) {
+  v1::GenerateResponse response;
+  v1::PageEncoded* encoded = response.mutable_page_encoded();
+  encoded->set_page_index(static_cast<uint32_t>(event.page_index));
+  encoded->set_visual_tokens(static_cast<uint32_t>(event.visual_tokens));
+  return response;
+}
+
+v1::GenerateResponse FinishedResponse(const FinishedEvent& event, bool profile_mismatch) {
+  v1::GenerateResponse response;
+  v1::GenerateFinished* finished = response.mutable_finished();
+  finished->set_reason(ToProto(event.reason));
+  finished->set_tail_text(event.tail_text);
+  finished->set_prompt_tokens(static_cast<uint64_t>(event.prompt_tokens));
+  finished->set_visual_tokens(static_cast<uint64_t>(event.visual_tokens));
+  finished->set_output_tokens(static_cast<uint64_t>(event.output_tokens));
+  finished->set_queue_ms(absl::ToDoubleMilliseconds(event.queue_time));
+  finished->set_vision_ms(absl::ToDoubleMilliseconds(event.vision_time));
+  finished->set_prefill_ms(absl::ToDoubleMilliseconds(event.prefill_time));
+  finished->set_decode_ms(absl::ToDoubleMilliseconds(event.decode_time));
+  finished->set_profile_mismatch(profile_mismatch);
+  return response;
+}
+
+}  // namespace glyph::vlm

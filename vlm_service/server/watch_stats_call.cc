@@ -1,0 +1,123 @@
+#include "vlm_service/server/watch_stats_call.h"
+
+#include <chrono>
+#include <utility>
+
+#include "proto/rpc/error.h"
+#include "proto/rpc/status_conversion.h"
+
+namespace glyph::vlm {
+namespace {
+
+absl::Status Draining() {
+  return rpc::Unavailable("DRAINING", absl::Seconds(1),
+                          "this server is shutting down; watch another one");
+}
+
+}  // namespace
+
+bool StatsWatchers::Add(std::shared_ptr<WatchStatsCall> call) {
+  base::MutexLock lock(mutex_);
+  if (stopped_) return false;
+  calls_.insert(std::move(call));
+  return true;
+}
+
+void StatsWatchers::Remove(const std::shared_ptr<WatchStatsCall>& call) {
+  base::MutexLock lock(mutex_);
+  calls_.erase(call);
+}
+
+void StatsWatchers::StopAll() {
+  std::set<std::shared_ptr<WatchStatsCall>> calls;
+  {
+    base::MutexLock lock(mutex_);
+    stopped_ = true;
+    calls = calls_;
+  }
+  for (const auto& call : calls) call->Stop(Draining());
+}
+
+WatchStatsCall::WatchStatsCall(Engine& engine, StatsWatchers& watchers, absl::Duration interval)
+    : engine_(engine), watchers_(watchers), interval_(interval) {}
+
+void WatchStatsCall::Start() {
+  self_ = shared_from_this();
+  const bool added = watchers_.Add(self_);
+  base::MutexLock lock(mutex_);
+  if (!added) end_ = Draining();
+  if (end_.ok()) {
+    Write();
+  } else {
+    FinishNow();
+  }
+}
+
+void WatchStatsCall::Write() {
+  response_ = ToProto(engine_.Stats());
+  StartWrite(&response_);
+}
+
+void WatchStatsCall::OnWriteDone(bool ok) {
+  base::MutexLock lock(mutex_);
+  if (!ok && end_.ok()) end_ = absl::CancelledError("the stream is broken");
+  if (!end_.ok()) return FinishNow();
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(interval_),
+              [self = shared_from_this()](bool) { self->OnAlarm(); });
+}
+
+void WatchStatsCall::OnAlarm() {
+  base::MutexLock lock(mutex_);
+  if (end_.ok()) {
+    Write();
+  } else {
+    FinishNow();
+  }
+}
+
+void WatchStatsCall::Stop(const absl::Status& status) {
+  base::MutexLock lock(mutex_);
+  if (!end_.ok()) return;
+  end_ = status;
+  if (alarm_ != nullptr) alarm_->Cancel();  // without an alarm the pending write ends the call
+}
+
+void WatchStatsCall::FinishNow() { Finish(rpc::ToGrpcStatus(end_)); }
+
+void WatchStatsCall::OnCancel() { Stop(absl::CancelledError("the client stopped watching")); }
+
+void WatchStatsCall::OnDone() {
+  const auto self = std::move(self_);  // the last of them, once the alarm's callback returned
+  watchers_.Remove(self);
+}
+
+v1::WatchStatsResponse ToProto(const EngineStats& stats) {
+  v1::WatchStatsResponse response;
+  const EngineCounts& counts = stats.counts;
+  response.set_running(static_cast<uint32_t>(counts.running));
+  response.set_waiting(static_cast<uint32_t>(stats.waiting));
+  response.set_kv_blocks_total(static_cast<uint32_t>(stats.kv_blocks_total));
+  response.set_kv_blocks_used(static_cast<uint32_t>(counts.kv_blocks_used));
+  response.set_block_tokens(static_cast<uint32_t>(stats.block_tokens));
+  response.set_steps_total(static_cast<uint64_t>(counts.steps));
+  response.set_prompt_tokens_total(static_cast<uint64_t>(counts.prompt_tokens));
+  response.set_output_tokens_total(static_cast<uint64_t>(counts.output_tokens));
+  response.set_pages_encoded_total(static_cast<uint64_t>(counts.pages_encoded));
+  response.set_finished_total(static_cast<uint64_t>(counts.finished));
+  response.set_cancelled_total(static_cast<uint64_t>(counts.cancelled));
+  response.set_failed_total(static_cast<uint64_t>(counts.failed));
+  for (const MemoryGauge& gauge : stats.memory) {
+    v1::MemoryUse* use = response.add_memory();
+    use->set_device(gauge.device);
+    use->set_component(gauge.component);
+    use->set_reserved_bytes(static_cast<uint64_t>(gauge.reserved_bytes));
+    use->set_used_bytes(static_cast<uint64_t>(gauge.used_bytes));
+    use->set_peak_start_bytes(static_cast<uint64_t>(gauge.peak_start_bytes));
+    use->set_peak_1m_bytes(static_cast<uint64_t>(gauge.peak_1m_bytes));
+    use->set_peak_5m_bytes(static_cast<uint64_t>(gauge.peak_5m_bytes));
+  }
+  return response;
+}
+
+}  // namespace glyph::vlm
