@@ -14,19 +14,12 @@ GLYPH_DECLARE_LEVEL(v4)
 
 namespace {
 
-bool RunsV3() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("bmi2");
-}
-
-bool RunsV4() {
-  return RunsV3() && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl");
-}
-
-template <typename T>
-const Kernels<T>& Best(const Kernels<T>& v2, const Kernels<T>& v3, const Kernels<T>& v4) {
-  return RunsV4() ? v4 : RunsV3() ? v3 : v2;
+Level DetectLevel() {
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                  __builtin_cpu_supports("bmi2");
+  const bool v4 = v3 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  return v4 ? Level::kV4 : v3 ? Level::kV3 : Level::kV2;
 }
 
 }  // namespace
@@ -35,18 +28,23 @@ int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tok
   return group * (2 * head_dim + block_tokens + 2);
 }
 
-template <>
-const Kernels<float>& KernelsOf<float>() {
-  static const Kernels<float>& kernels =
-      Best(v2::kFloatKernels, v3::kFloatKernels, v4::kFloatKernels);
-  return kernels;
+Level BestLevel() {
+  static const Level level = DetectLevel();
+  return level;
 }
 
 template <>
-const Kernels<Bf16>& KernelsOf<Bf16>() {
-  static const Kernels<Bf16>& kernels =
-      Best(v2::kBfloat16Kernels, v3::kBfloat16Kernels, v4::kBfloat16Kernels);
-  return kernels;
+const Kernels<float>& KernelsOf<float>(Level level) {
+  return level == Level::kV4   ? v4::kFloatKernels
+         : level == Level::kV3 ? v3::kFloatKernels
+                               : v2::kFloatKernels;
+}
+
+template <>
+const Kernels<Bf16>& KernelsOf<Bf16>(Level level) {
+  return level == Level::kV4   ? v4::kBfloat16Kernels
+         : level == Level::kV3 ? v3::kBfloat16Kernels
+                               : v2::kBfloat16Kernels;
 }
 
 }  // namespace glyph::vlm::cpu

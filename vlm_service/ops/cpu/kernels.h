@@ -108,8 +108,14 @@ struct Kernels {
 // Floats of scratch one thread needs for a paged attention.
 int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tokens);
 
-// The best kernels this processor runs; T is float or Bf16.
+// The builds of the kernels: levels of x86-64. kV3 (AVX2) and kV4 (AVX-512) give the same bits.
+enum class Level { kV2, kV3, kV4 };
+
+// The highest level this processor runs.
+Level BestLevel();
+
+// The kernels of `level`, which the processor must run; T is float or Bf16.
 template <typename T>
-const Kernels<T>& KernelsOf();
+const Kernels<T>& KernelsOf(Level level = BestLevel());
 
 }  // namespace glyph::vlm::cpu

@@ -1,0 +1,220 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/arange.h"
+#include "ATen/ops/empty.h"
+#include "ATen/ops/matmul.h"
+#include "ATen/ops/randn.h"
+#include "ATen/ops/stack.h"
+#include "ATen/ops/tensor.h"
+#include "ATen/ops/zeros.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "vlm_service/ops/attention.h"
+#include "vlm_service/ops/elementwise.h"
+#include "vlm_service/ops/linear.h"
+#include "vlm_service/ops/position_embedding.h"
+#include "vlm_service/ops/rotary.h"
+#include "vlm_service/ops/rows.h"
+
+namespace glyph::vlm::ops {
+namespace {
+
+// Largest |actual - expected| as a part of the largest |expected|.
+double Error(const at::Tensor& actual, const at::Tensor& expected) {
+  EXPECT_EQ(actual.sizes(), expected.sizes());
+  const at::Tensor difference = actual.to(at::kDouble).sub(expected.to(at::kDouble)).abs();
+  return difference.max().item<double>() / expected.abs().max().item<double>();
+}
+
+// The bound on Error for one rounding of results and, in float32, the sums before it.
+double Tolerance(at::ScalarType type) { return type == at::kFloat ? 1e-5 : 1.0 / 128; }
+
+class OpsTest : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  at::ScalarType type() const { return GetParam(); }
+  at::Tensor Randoms(at::IntArrayRef shape) const { return at::randn(shape).to(type()); }
+  at::Tensor Empty(at::IntArrayRef shape) const { return at::empty(shape, at::dtype(type())); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Types, OpsTest, testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& info) {
+                           return info.param == at::kFloat ? "Float32" : "BFloat16";
+                         });
+
+TEST_P(OpsTest, LinearIsTheSameMapForPromptsAndForSequences) {
+  const at::Tensor x = Randoms({9, 45});
+  const LinearWeights with_bias = {.weight = Randoms({23, 45}), .bias = Randoms({23})};
+  const LinearWeights without = {.weight = with_bias.weight, .bias = {}};
+  const at::Tensor product = at::matmul(x.to(at::kDouble), with_bias.weight.to(at::kDouble).t());
+  for (const Rows rows : {Rows::kOneSequence, Rows::kManySequences}) {
+    at::Tensor out = Empty({9, 23});
+    Linear(out, x, without, rows);
+    EXPECT_LE(Error(out, product), Tolerance(type()));
+    Linear(out, x, with_bias, rows);
+    EXPECT_LE(Error(out, product.add(with_bias.bias.to(at::kDouble))), Tolerance(type()));
+  }
+}
+
+TEST_P(OpsTest, LinearWritesIntoPartOfATensor) {
+  const at::Tensor x = Randoms({5, 17});
+  const LinearWeights weights = {.weight = Randoms({8, 17}), .bias = {}};
+  for (const Rows rows : {Rows::kOneSequence, Rows::kManySequences}) {
+    at::Tensor whole = at::zeros({5, 20}, at::dtype(type()));
+    at::Tensor part = whole.narrow(1, 6, 8);
+    Linear(part, x, weights, rows);
+    EXPECT_LE(Error(part, at::matmul(x.to(at::kDouble), weights.weight.to(at::kDouble).t())),
+              Tolerance(type()));
+    EXPECT_EQ(whole.narrow(1, 0, 6).abs().max().item<float>(), 0.0f);
+    EXPECT_EQ(whole.narrow(1, 14, 6).abs().max().item<float>(), 0.0f);
+  }
+}
+
+// softmax(q k^T / sqrt(d)) v in double, query head h on KV head h / group.
+at::Tensor NaiveAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          bool causal) {
+  const int64_t group = q.size(1) / k.size(1);
+  std::vector<at::Tensor> heads;
+  for (int64_t head = 0; head < q.size(1); ++head) {
+    const auto of = [](const at::Tensor& x, int64_t h) { return x.select(1, h).to(at::kDouble); };
+    at::Tensor scores = at::matmul(of(q, head), of(k, head / group).t())
+                            .div(std::sqrt(static_cast<double>(q.size(2))))
+                            .exp();
+    if (causal) scores = scores.tril();
+    heads.push_back(at::matmul(scores.div(scores.sum(1, /*keepdim=*/true)), of(v, head / group)));
+  }
+  return at::stack(heads, 1);
+}
+
+TEST_P(OpsTest, AttentionSharesKeysAmongAGroupOfHeads) {
+  const at::Tensor q = Randoms({37, 6, 20});
+  const at::Tensor k = Randoms({37, 2, 20});
+  const at::Tensor v = Randoms({37, 2, 20});
+  at::Tensor out = Empty({37, 6, 20});
+  Attention(out, q, k, v, AttentionMask::kCausal);
+  EXPECT_LE(Error(out, NaiveAttention(q, k, v, true)), 2 * Tolerance(type()));
+  Attention(out, q, k, v, AttentionMask::kFull);
+  EXPECT_LE(Error(out, NaiveAttention(q, k, v, false)), 2 * Tolerance(type()));
+}
+
+TEST_P(OpsTest, AttentionReadsInterleavedProjections) {
+  const at::Tensor qkv = Randoms({29, 3, 4, 12});
+  at::Tensor out = Empty({29, 4, 12});
+  Attention(out, qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), AttentionMask::kFull);
+  EXPECT_LE(Error(out, NaiveAttention(qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), false)),
+            2 * Tolerance(type()));
+}
+
+TEST_P(OpsTest, PagedAttentionIsTheLastRowOfCausalAttention) {
+  constexpr int64_t kTokens = 21;
+  const at::Tensor q = Randoms({kTokens, 6, 20});
+  const at::Tensor k = Randoms({kTokens, 2, 20});
+  const at::Tensor v = Randoms({kTokens, 2, 20});
+  const std::vector<int32_t> table = {3, 0, 2};
+  std::vector<int32_t> slots;
+  for (int32_t t = 0; t < kTokens; ++t) slots.push_back(table[t / 8] * 8 + t % 8);
+  at::Tensor keys = at::zeros({4 * 8, 40}, at::dtype(type()));
+  at::Tensor values = at::zeros({4 * 8, 40}, at::dtype(type()));
+  ScatterRows(keys, slots, k.view({kTokens, 40}));
+  ScatterRows(values, slots, v.view({kTokens, 40}));
+  const std::vector<const int32_t*> blocks = {table.data()};
+  const std::vector<int64_t> lengths = {kTokens};
+  at::Tensor out = Empty({1, 6, 20});
+
+  PagedAttention(out, q.narrow(0, kTokens - 1, 1), keys.view({4, 8, 2, 20}),
+                 values.view({4, 8, 2, 20}), {.blocks = blocks, .lengths = lengths});
+
+  const at::Tensor expected = NaiveAttention(q, k, v, true).narrow(0, kTokens - 1, 1);
+  EXPECT_LE(Error(out, expected), 2 * Tolerance(type()));
+}
+
+TEST_P(OpsTest, GeluIsTheExactOne) {
+  const at::Tensor x = Randoms({3, 31});
+  at::Tensor out = x.clone();
+  Gelu(out);
+  const at::Tensor wide = x.to(at::kDouble);
+  EXPECT_LE(Error(out, wide.mul(wide.div(std::sqrt(2.0)).erf().add(1)).mul(0.5)),
+            Tolerance(type()));
+}
+
+TEST_P(OpsTest, RowsComeBackFromWhereTheyWereScattered) {
+  const at::Tensor source = Randoms({3, 7});
+  const std::vector<int32_t> places = {4, 0, 2};
+  at::Tensor store = at::zeros({5, 7}, at::dtype(type()));
+  at::Tensor back = Empty({3, 7});
+  ScatterRows(store, places, source);
+  GatherRows(back, store, places);
+  EXPECT_TRUE(back.equal(source));
+  EXPECT_EQ(store.select(0, 1).abs().max().item<float>(), 0.0f);
+}
+
+TEST(RotaryTableTest, AnglesArePositionTimesFrequency) {
+  const at::Tensor frequencies = InverseFrequencies(100.0, 6);
+  const RotaryTable table =
+      MakeRotaryTable(frequencies, 50, at::kFloat, {0, 1, 2}, RotaryPairs::kAdjacent);
+  ASSERT_EQ(table.cos.sizes(), (std::vector<int64_t>{50, 3}));
+  for (int64_t position = 0; position < 50; ++position) {
+    for (int64_t i = 0; i < 3; ++i) {
+      const double angle = static_cast<double>(position) * std::pow(100.0, -2.0 * i / 6);
+      EXPECT_NEAR(table.cos[position][i].item<double>(), std::cos(angle), 5e-6);
+      EXPECT_NEAR(table.sin[position][i].item<double>(), std::sin(angle), 5e-6);
+    }
+  }
+}
+
+TEST(RotaryTableTest, RoundsToTheModelsType) {
+  const RotaryTable table = MakeRotaryTable(InverseFrequencies(10.0, 8), 9, at::kBFloat16,
+                                            {0, 0, 0, 0}, RotaryPairs::kAdjacent);
+  EXPECT_TRUE(table.cos.equal(table.cos.to(at::kBFloat16).to(at::kFloat)));
+  EXPECT_EQ(table.sin.scalar_type(), at::kFloat);
+}
+
+// Keys' bicubic convolution with a = -0.75, as torch has it.
+double Cubic(double distance) {
+  const double x = std::abs(distance);
+  constexpr double kA = -0.75;
+  if (x <= 1) return ((kA + 2) * x - (kA + 3)) * x * x + 1;
+  if (x < 2) return ((kA * x - 5 * kA) * x + 8 * kA) * x - 4 * kA;
+  return 0;
+}
+
+TEST_P(OpsTest, PositionEmbeddingIsResampledBicubically) {
+  constexpr int64_t kSide = 5;
+  constexpr int64_t kRows = 4;
+  constexpr int64_t kCols = 7;
+  const at::Tensor table = Randoms({kSide * kSide, 3});
+  const at::Tensor rows = at::arange(kRows, at::kLong).repeat_interleave(kCols);
+  const at::Tensor columns = at::arange(kCols, at::kLong).repeat(kRows);
+  at::Tensor x = at::zeros({kRows * kCols, 3}, at::dtype(type()));
+
+  AddPositionEmbedding(x, table, rows, columns, kRows, kCols);
+
+  const auto at_border = [&](int64_t r, int64_t c, int64_t channel) {
+    const int64_t row = std::clamp<int64_t>(r, 0, kSide - 1);
+    const int64_t column = std::clamp<int64_t>(c, 0, kSide - 1);
+    return table[row * kSide + column][channel].item<double>();
+  };
+  at::Tensor expected = at::zeros({kRows * kCols, 3}, at::kDouble);
+  for (int64_t i = 0; i < kRows * kCols; ++i) {
+    const double y = (static_cast<double>(i / kCols) + 0.5) / kRows * kSide - 0.5;
+    const double z = (static_cast<double>(i % kCols) + 0.5) / kCols * kSide - 0.5;
+    for (int64_t channel = 0; channel < 3; ++channel) {
+      double sum = 0;
+      for (auto r = static_cast<int64_t>(std::floor(y)) - 1; r <= std::floor(y) + 2; ++r) {
+        for (auto c = static_cast<int64_t>(std::floor(z)) - 1; c <= std::floor(z) + 2; ++c) {
+          sum += at_border(r, c, channel) * Cubic(y - static_cast<double>(r)) *
+                 Cubic(z - static_cast<double>(c));
+        }
+      }
+      expected[i][channel] = sum;
+    }
+  }
+  EXPECT_LE(Error(x, expected), Tolerance(type()));
+}
+
+}  // namespace
+}  // namespace glyph::vlm::ops
