@@ -1,0 +1,79 @@
+#include "render_service/layout/profile_catalog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "nlohmann/json.hpp"
+#include "proto/rpc/error.h"
+
+namespace glyph::render {
+namespace {
+
+constexpr char kFonts[] = "/usr/share/fonts/opentype/noto";
+constexpr char kNanoProfile[] = "deploy/models/nano/render_profile.json";
+
+nlohmann::json ReadNano() {
+  std::ifstream file(kNanoProfile);
+  return nlohmann::json::parse(file);
+}
+
+TEST(ProfileCatalogTest, ShipsItsProfiles) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  EXPECT_THAT(catalog->names(), testing::ElementsAre("nano", "noto-1024"));
+  const RenderProfile& noto = catalog->Find("noto-1024").value()->profile;
+  EXPECT_EQ(noto.padded_width_px(), 1036);
+  EXPECT_EQ(noto.page_height_max_px, 4648);
+  EXPECT_EQ(noto.text_width_px(), 1024 - 32 - 24);
+  EXPECT_EQ(noto.line_pitch_px, 19.6);
+}
+
+TEST(ProfileCatalogTest, NanosFileNamesItsFingerprint) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  EXPECT_EQ(base::ToHex(catalog->Find("nano").value()->fingerprint),
+            ReadNano()["profile_fingerprint"]);
+}
+
+TEST(ProfileCatalogTest, FingerprintsValuesNotSpelling) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  nlohmann::json json = ReadNano();
+  const auto nano = catalog->Resolve(json.dump()).value();
+  EXPECT_EQ(nano->fingerprint, catalog->Find("nano").value()->fingerprint);
+  for (const char* key : {"wrap_mode", "page_heights", "to_grid", "profile_fingerprint"}) {
+    json.erase(key);
+  }
+  EXPECT_EQ(catalog->Resolve(json.dump()).value()->fingerprint, nano->fingerprint);
+  json["margin_left_px"] = 31;
+  EXPECT_NE(catalog->Resolve(json.dump()).value()->fingerprint, nano->fingerprint);
+}
+
+TEST(ProfileCatalogTest, FindsNoUnknownName) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  const auto profile = catalog->Find("noto-1025");
+  EXPECT_EQ(rpc::GetErrorDetails(profile.status()).reason, "PROFILE_UNKNOWN");
+  EXPECT_EQ(rpc::GetErrorDetails(profile.status()).field, "render.profile");
+}
+
+TEST(ProfileCatalogTest, OpensNoFontThatAClientNames) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  for (const char* file :
+       {"/etc/passwd", "../noto/NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc"}) {
+    nlohmann::json json = ReadNano();
+    json["font_file"] = file;
+    const auto profile = catalog->Resolve(json.dump());
+    EXPECT_EQ(rpc::GetErrorDetails(profile.status()).reason, "PROFILE_INVALID");
+    EXPECT_THAT(std::string(profile.status().message()), testing::HasSubstr("\"font_file\""));
+  }
+}
+
+TEST(ProfileCatalogTest, NamesTheFontFileThatIsMissing) {
+  const auto catalog = ProfileCatalog::Create("/nonexistent");
+  EXPECT_EQ(catalog.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(catalog.status().message()),
+              testing::HasSubstr("NotoSansCJK-Regular.ttc"));
+}
+
+}  // namespace
+}  // namespace glyph::render

@@ -1,0 +1,191 @@
+#include "render_service/layout/render_profile.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "nlohmann/json.hpp"
+#include "proto/rpc/error.h"
+
+namespace glyph::render {
+namespace {
+
+nlohmann::json Nano() {
+  return {{"font_family", "Noto Sans CJK SC"},
+          {"font_file", "NotoSansCJK-Regular.ttc"},
+          {"font_face_index", 2},
+          {"font_size_px", 14},
+          {"font_features", "kern=0"},
+          {"line_pitch_px", 20},
+          {"baseline_px", 15},
+          {"margin_left_px", 32},
+          {"margin_right_px", 24},
+          {"margin_top_px", {14, 20}},
+          {"page_width_px", 532},
+          {"page_height_multiple", 28},
+          {"page_height_min_px", 56},
+          {"page_height_max_px", 280}};
+}
+
+TEST(RenderProfileTest, ReadsItsKeys) {
+  nlohmann::json json = Nano();
+  json["max_lines"] = 12;
+  json["margin_bottom_px"] = 3;
+  json["wrap_mode"] = "unicode";
+  json["page_heights"] = "content";
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  EXPECT_EQ(profile.font.family, "Noto Sans CJK SC");
+  EXPECT_EQ(profile.font.file, "NotoSansCJK-Regular.ttc");
+  EXPECT_EQ(profile.font.face_index, 2);
+  EXPECT_EQ(profile.font.size_px, 14);
+  EXPECT_EQ(profile.font.features, "kern=0");
+  EXPECT_EQ(profile.line_pitch_px, 20);
+  EXPECT_EQ(profile.baseline_px, 15);
+  EXPECT_EQ(profile.text_width_px(), 476);
+  EXPECT_EQ(profile.margin_top_min_px, 14);
+  EXPECT_EQ(profile.margin_top_max_px, 20);
+  EXPECT_EQ(profile.margin_bottom_px, 3);
+  EXPECT_EQ(profile.LinesPerPage(), 12);
+  EXPECT_EQ(profile.wrap, WrapMode::kUnicode);
+  EXPECT_EQ(profile.heights, PageHeights::kContent);
+}
+
+TEST(RenderProfileTest, HasDefaultsThatSuitNano) {
+  const RenderProfile profile = ParseRenderProfile(Nano().dump()).value();
+  EXPECT_EQ(profile.wrap, WrapMode::kSpaces);
+  EXPECT_EQ(profile.heights, PageHeights::kEqual);
+  EXPECT_EQ(profile.LinesPerPage(), 13);
+}
+
+TEST(RenderProfileTest, PadsTheWidthToTheGrid) {
+  nlohmann::json json = Nano();
+  json["page_width_px"] = 1024;
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  EXPECT_EQ(profile.padded_width_px(), 1036);
+  EXPECT_EQ(profile.text_width_px(), 968);
+}
+
+TEST(RenderProfileTest, RoundsLinesOfAFractionalPitchToWholePixels) {
+  nlohmann::json json = Nano();
+  json["line_pitch_px"] = 19.6;
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  EXPECT_EQ(profile.LineTop(0), 14);
+  EXPECT_EQ(profile.LineTop(1), 34);   // 33.6
+  EXPECT_EQ(profile.LineTop(2), 53);   // 53.2
+  EXPECT_EQ(profile.LineTop(5), 112);  // exact
+}
+
+TEST(RenderProfileTest, HashesEveryValueThatChangesPages) {
+  const std::string nano = CanonicalText(ParseRenderProfile(Nano().dump()).value());
+  const nlohmann::json changes = {
+      {"font_family", "Other"},    {"font_face_index", 3},      {"font_size_px", 14.5},
+      {"font_features", "liga=0"}, {"line_pitch_px", 19.5},     {"baseline_px", 16},
+      {"margin_left_px", 31},      {"margin_right_px", 25},     {"margin_top_px", {15, 20}},
+      {"margin_bottom_px", 1},     {"page_width_px", 533},      {"page_height_multiple", 56},
+      {"page_height_min_px", 84},  {"page_height_max_px", 308}, {"max_lines", 12},
+      {"wrap_mode", "unicode"},    {"page_heights", "content"}};
+  for (const auto& [key, value] : changes.items()) {
+    nlohmann::json json = Nano();
+    json[key] = value;
+    if (key == "page_height_multiple") json["page_height_max_px"] = 280;
+    const auto profile = ParseRenderProfile(json.dump());
+    ASSERT_TRUE(profile.ok()) << key << ": " << profile.status();
+    EXPECT_NE(CanonicalText(*profile), nano) << key;
+  }
+}
+
+TEST(RenderProfileTest, DoesNotHashNotes) {
+  nlohmann::json json = Nano();
+  json["name"] = "other";
+  json["profile_fingerprint"] = "00";
+  json["wrap"] = "greedy at spaces";
+  json["dpi"] = 72;
+  EXPECT_EQ(CanonicalText(ParseRenderProfile(json.dump()).value()),
+            CanonicalText(ParseRenderProfile(Nano().dump()).value()));
+}
+
+TEST(RenderProfileTest, NamesTheKeyThatIsWrong) {
+  struct Row {
+    const char* key;
+    nlohmann::json value;  // discarded: the key is left out
+  };
+  const nlohmann::json left_out(nlohmann::json::value_t::discarded);
+  const Row rows[] = {{"font_family", left_out},
+                      {"font_family", ""},
+                      {"font_family", 5},
+                      {"font_family", std::string(129, 'x')},
+                      {"font_file", left_out},
+                      {"font_face_index", -1},
+                      {"font_size_px", 0},
+                      {"font_size_px", 3.99},
+                      {"font_size_px", 128.01},
+                      {"font_size_px", 1e9},
+                      {"font_size_px", "14"},
+                      {"line_pitch_px", 0},
+                      {"line_pitch_px", left_out},
+                      {"baseline_px", 1.5},
+                      {"margin_left_px", -1},
+                      {"margin_left_px", 600},
+                      {"margin_top_px", {20, 14}},
+                      {"margin_top_px", {1, 2, 3}},
+                      {"margin_top_px", 300},
+                      {"page_width_px", 0},
+                      {"page_width_px", 27},
+                      {"page_width_px", 16385},
+                      {"page_width_px", -1},
+                      {"page_width_px", 2147483648},
+                      {"page_height_max_px", 16385},
+                      {"page_height_max_px", 281},
+                      {"page_height_max_px", 28},
+                      {"page_height_min_px", 57},
+                      {"page_height_multiple", 29},
+                      {"max_lines", 0},
+                      {"wrap_mode", "letters"},
+                      {"page_heights", 1},
+                      {"to_grid", "hf_resize"},
+                      {"antialias", "subpixel"},
+                      {"foreground", "#ff0000"},
+                      {"tab", "8 spaces"},
+                      {"hight", 3}};
+  for (const Row& row : rows) {
+    nlohmann::json json = Nano();
+    if (row.value.is_discarded()) {
+      json.erase(row.key);
+    } else {
+      json[row.key] = row.value;
+    }
+    const auto profile = ParseRenderProfile(json.dump());
+    ASSERT_FALSE(profile.ok()) << row.key << " = " << row.value;
+    EXPECT_EQ(profile.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(rpc::GetErrorDetails(profile.status()).reason, "PROFILE_INVALID");
+    const std::string quoted = nlohmann::json(row.key).dump();
+    EXPECT_NE(std::string(profile.status().message()).find(quoted), std::string::npos)
+        << profile.status();
+  }
+}
+
+TEST(RenderProfileTest, RefusesWhatIsNotAnObject) {
+  for (const std::string json : {"", "[]", "3", "{", "{\"font_size_px\":NaN}", "{} x",
+                                 "{\"font_size_px\":1e400}", "{\"dpi\":1,\"dpi\":2}"}) {
+    EXPECT_EQ(rpc::GetErrorDetails(ParseRenderProfile(json).status()).reason, "PROFILE_INVALID")
+        << json;
+  }
+}
+
+TEST(RenderProfileTest, TakesJsonOfSixtyFourKibibytes) {
+  const std::string json = Nano().dump();
+  EXPECT_TRUE(ParseRenderProfile(json + std::string((64 << 10) - json.size(), ' ')).ok());
+  EXPECT_FALSE(ParseRenderProfile(json + std::string((64 << 10) - json.size() + 1, ' ')).ok());
+}
+
+TEST(RenderProfileTest, LimitsThePixelsOfAPage) {
+  nlohmann::json json = Nano();
+  json["page_width_px"] = 1024;
+  json["page_height_max_px"] = 16184;  // 1036 x 16184 is just within 16,777,216
+  EXPECT_TRUE(ParseRenderProfile(json.dump()).ok());
+  json["page_height_max_px"] = 16212;
+  EXPECT_FALSE(ParseRenderProfile(json.dump()).ok());
+}
+
+}  // namespace
+}  // namespace glyph::render
