@@ -78,6 +78,7 @@ absl::Status CancelledByClient() {
 absl::Status WithRenderFields(const absl::Status& status, const std::string& source_path) {
   return RenameFields(status, [&source_path](absl::string_view field) {
     absl::ConsumePrefix(&field, "start.");
+    if (absl::StartsWith(field, "render.")) return std::string(field);
     if (absl::ConsumePrefix(&field, "options.")) return absl::StrCat("render.", field);
     return source_path;
   });

@@ -1,0 +1,157 @@
+#include "gateway/metrics/exposition.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "gateway/metrics/build_info.h"
+#include "gateway/metrics/gateway_metrics.h"
+#include "gateway/metrics/memory_collector.h"
+#include "gateway/metrics/vlm_collector.h"
+#include "gmock/gmock.h"
+
+namespace glyph::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::WatchStatsResponse StatsOn(const std::string& device) {
+  v1::WatchStatsResponse stats;
+  stats.set_running(2);
+  stats.set_waiting(3);
+  stats.set_kv_blocks_total(100);
+  stats.set_kv_blocks_used(30);
+  stats.set_kv_blocks_cached(5);
+  stats.set_finished_total(7);
+  v1::MemoryUse& use = *stats.add_memory();
+  use.set_device(device);
+  use.set_component("weights");
+  use.set_reserved_bytes(50);
+  use.set_used_bytes(40);
+  use.set_peak_start_bytes(45);
+  use.set_peak_1m_bytes(43);
+  use.set_peak_5m_bytes(44);
+  return stats;
+}
+
+class ExpositionTest : public ::testing::Test {
+ protected:
+  ExpositionTest() { RegisterBuildInfo(registry_); }
+
+  prometheus::Registry registry_;
+  GatewayMetrics metrics_{registry_};
+  VlmStats stats_;
+  VlmCollector vlm_{stats_};
+  MemoryCollector memory_{stats_, [] { return ProcessMemory{1000, 2000}; }};
+  Exposition exposition_{{&registry_, &vlm_, &memory_}};
+};
+
+TEST_F(ExpositionTest, CountsRequestsByOutcome) {
+  metrics_.CountRequest(absl::StatusCode::kOk);
+  metrics_.CountRequest(absl::StatusCode::kOk);
+  metrics_.CountRequest(absl::StatusCode::kCancelled);
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_requests_total{outcome=\"ok\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_requests_total{outcome=\"cancelled\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_requests_total{outcome=\"internal\"} 0\n"));
+}
+
+TEST_F(ExpositionTest, SharesAGapAmongTheTokensThatCameTogether) {
+  metrics_.ObserveInterToken(absl::Milliseconds(40), 4);
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_inter_token_latency_seconds_count 4\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_inter_token_latency_seconds_sum 0.04\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_inter_token_latency_seconds_bucket{le=\"0.01\"} 4\n"));
+}
+
+TEST_F(ExpositionTest, SumsPagesTokensAndCharacters) {
+  metrics_.AddPages(2);
+  metrics_.AddVisualTokens(300);
+  metrics_.AddCharacters(900);
+  metrics_.AddOutputTokens(11);
+  metrics_.SetRequestsInFlight(4);
+  metrics_.ObserveFirstToken(absl::Seconds(1));
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_pages_total 2\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_visual_tokens_total 300\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_characters_total 900\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_output_tokens_total 11\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_requests_in_flight 4\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_time_to_first_token_seconds_sum 1\n"));
+}
+
+TEST_F(ExpositionTest, NamesTheBuild) {
+  EXPECT_THAT(exposition_.Text(), HasSubstr("glyph_build_info{service=\"gateway\",version=\""));
+}
+
+TEST_F(ExpositionTest, ShowsTheLoadOfTheModel) {
+  stats_.Set(StatsOn("host"));
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_vlm_requests{state=\"waiting\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_vlm_requests{state=\"running\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_kv_blocks{state=\"used\"} 30\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_kv_blocks{state=\"cached\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_kv_blocks{state=\"free\"} 65\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_kv_blocks_capacity 100\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_vlm_requests_total{outcome=\"finished\"} 7\n"));
+}
+
+TEST_F(ExpositionTest, HidesTheModelsSeriesWhileItIsAway) {
+  stats_.Set(StatsOn("host"));
+  stats_.Clear();
+
+  EXPECT_THAT(exposition_.Text(), Not(HasSubstr("glyph_vlm")));
+  EXPECT_THAT(exposition_.Text(), Not(HasSubstr("glyph_kv")));
+}
+
+TEST_F(ExpositionTest, ShowsHostMemoryAndNoDeviceMemoryOnACpu) {
+  stats_.Set(StatsOn("host"));
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_memory_bytes{service=\"gateway\",component=\"process\","
+                              "kind=\"used\"} 1000\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_memory_bytes{service=\"vlm_service\",component=\"weights\","
+                              "kind=\"reserved\"} 50\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_memory_peak_bytes{service=\"vlm_service\","
+                              "component=\"weights\",window=\"1m\"} 43\n"));
+  EXPECT_THAT(text, Not(HasSubstr("glyph_gpu")));
+}
+
+TEST_F(ExpositionTest, ShowsDeviceMemoryWithItsPeaksOnAGpu) {
+  stats_.Set(StatsOn("gpu1"));
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_gpu_memory_bytes{gpu=\"1\",component=\"weights\","
+                              "kind=\"used\"} 40\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_gpu_memory_peak_bytes{gpu=\"1\",component=\"weights\","
+                              "window=\"start\"} 45\n"));
+  EXPECT_THAT(text, HasSubstr("window=\"5m\"} 44\n"));
+}
+
+TEST_F(ExpositionTest, PassesPromtool) {
+  v1::WatchStatsResponse both = StatsOn("host");
+  *both.add_memory() = StatsOn("gpu0").memory(0);
+  stats_.Set(both);
+  metrics_.ObserveFirstToken(absl::Seconds(1));
+  const std::string path = ::testing::TempDir() + "glyph_exposition.txt";
+  std::ofstream(path) << exposition_.Text();
+  std::FILE* pipe = popen(("promtool check metrics < " + path + " 2>&1").c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  std::string output;
+  char buffer[4096];
+  while (size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) output.append(buffer, count);
+  const int exit_code = pclose(pipe);
+  std::remove(path.c_str());
+
+  EXPECT_EQ(exit_code, 0) << output << "(promtool is in Debian's package prometheus)";
+  EXPECT_EQ(output, "");
+}
+
+}  // namespace
+}  // namespace glyph::gateway

@@ -1,0 +1,71 @@
+#include "gateway/routing/request_gate.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "proto/rpc/error.h"
+
+namespace glyph::gateway {
+namespace {
+
+class RequestGateTest : public ::testing::Test {
+ protected:
+  prometheus::Registry registry_;
+  GatewayMetrics metrics_{registry_};
+};
+
+TEST_F(RequestGateTest, RefusesTheRequestAboveTheLimitAndSaysWhenToRetry) {
+  RequestGate gate(2, metrics_);
+  const auto first = gate.Admit("a");
+  const auto second = gate.Admit("b");
+  const auto third = gate.Admit("c");
+
+  EXPECT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(rpc::GetErrorDetails(third.status()).reason, "GATEWAY_FULL");
+  EXPECT_TRUE(rpc::GetErrorDetails(third.status()).retry_after.has_value());
+}
+
+TEST_F(RequestGateTest, GivesThePlaceBackWithTheTicket) {
+  RequestGate gate(1, metrics_);
+  { const auto ticket = gate.Admit("a"); }
+
+  EXPECT_EQ(gate.num_in_flight(), 0);
+  EXPECT_TRUE(gate.Admit("a").ok());
+}
+
+TEST_F(RequestGateTest, KeepsThePlaceWhileTheTicketMoves) {
+  RequestGate gate(1, metrics_);
+  auto admitted = gate.Admit("a");
+  std::optional<RequestGate::Ticket> held;
+  held.emplace(*std::move(admitted));
+
+  EXPECT_EQ(gate.num_in_flight(), 1);
+  EXPECT_EQ(held->request_id(), "a");
+  held.reset();
+  EXPECT_EQ(gate.num_in_flight(), 0);
+}
+
+TEST_F(RequestGateTest, RefusesAnIdThatRuns) {
+  RequestGate gate(2, metrics_);
+  const auto first = gate.Admit("a");
+  const auto second = gate.Admit("a");
+
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(rpc::GetErrorDetails(second.status()).field, "request_id");
+}
+
+TEST_F(RequestGateTest, MakesDifferentIdsForRequestsWithoutOne) {
+  RequestGate gate(2, metrics_);
+  const auto first = gate.Admit("");
+  const auto second = gate.Admit("");
+
+  EXPECT_FALSE(first->request_id().empty());
+  EXPECT_NE(first->request_id(), second->request_id());
+}
+
+}  // namespace
+}  // namespace glyph::gateway

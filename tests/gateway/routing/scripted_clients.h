@@ -1,0 +1,71 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/routing/answer_sink.h"
+#include "gateway/routing/render_client.h"
+#include "gateway/routing/vlm_client.h"
+
+// RenderClient, VlmClient and AnswerSink whose every step the test takes itself, on its own thread.
+namespace glyph::gateway {
+
+// The far end of one scripted stream.
+template <typename Event>
+struct ScriptedStream {
+  StreamListener<Event> listener;
+  absl::Time deadline;
+  int num_reads = 0;  // Read() so far
+  bool cancelled = false;
+
+  void Send(Event event) { listener.on_event(std::move(event)); }
+  void End(const absl::Status& status) { listener.on_done(status); }
+};
+
+struct ScriptedRender : ScriptedStream<v1::RenderResponse> {
+  v1::RenderStart start;
+  std::string source;
+};
+
+struct ScriptedGenerate : ScriptedStream<v1::GenerateResponse> {
+  std::vector<v1::GenerateRequest> writes;
+  std::deque<std::function<void()>> unwritten;  // on_written of writes the test has not let through
+  bool hold_writes = false;
+  bool half_closed = false;
+
+  // Lets the oldest held write through.
+  void LetWriteThrough();
+};
+
+class ScriptedRenderClient final : public RenderClient {
+ public:
+  std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source, absl::Time deadline,
+                                     StreamListener<v1::RenderResponse> listener) override;
+  std::vector<std::shared_ptr<ScriptedRender>> calls;
+};
+
+class ScriptedVlmClient final : public VlmClient {
+ public:
+  std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
+                                         StreamListener<v1::GenerateResponse> listener) override;
+  void GetModel(absl::Time deadline, ModelCallback done) override;
+
+  std::vector<std::shared_ptr<ScriptedGenerate>> calls;
+  std::vector<ModelCallback> model_calls;
+};
+
+// Keeps what it is given.
+class RecordingAnswerSink final : public AnswerSink {
+ public:
+  void Emit(v1::AskResponse event) override { events.push_back(std::move(event)); }
+  bool congested() const override { return is_congested; }
+  void End(const absl::Status& status) override { ends.push_back(status); }
+
+  std::vector<v1::AskResponse> events;
+  std::vector<absl::Status> ends;
+  bool is_congested = false;
+};
+
+}  // namespace glyph::gateway
