@@ -165,6 +165,11 @@ void FakeStepExecutor::AwaitPaused() {
   while (!paused_) changed_.Wait(mutex_);
 }
 
+void FakeStepExecutor::AwaitSteps(int64_t count) {
+  base::MutexLock lock(mutex_);
+  while (num_steps_ < count) changed_.Wait(mutex_);
+}
+
 void FakeStepExecutor::AwaitEmpty() {
   base::MutexLock lock(mutex_);
   while (!slots_.empty() || !pages_.empty()) changed_.Wait(mutex_);

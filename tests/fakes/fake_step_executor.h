@@ -42,6 +42,8 @@ class FakeStepExecutor : public StepExecutor {
   // The next Collect returns `status`.
   void FailNextStep(absl::Status status);
 
+  // Waits until `count` steps have run.
+  void AwaitSteps(int64_t count);
   // Waits until no slot and no page is held.
   void AwaitEmpty();
 

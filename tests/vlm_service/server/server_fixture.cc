@@ -1,0 +1,78 @@
+#include "tests/vlm_service/server/server_fixture.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "grpcpp/grpcpp.h"
+#include "vlm_service/tokenizer/tokenizer.h"
+
+namespace glyph::vlm {
+namespace {
+
+std::optional<int32_t> TestModel(std::span<const int32_t> cached, size_t prompt_tokens) {
+  const auto prompt = cached.subspan(0, prompt_tokens);
+  const auto asks = [prompt](char c) {
+    return std::find(prompt.begin(), prompt.end(), static_cast<int32_t>(c)) != prompt.end();
+  };
+  const size_t index = cached.size() - prompt_tokens;
+  if (asks('L')) return 'x';
+  if (asks('W')) return kLongId;
+  if (asks('~')) return index < 1 ? std::optional<int32_t>('x') : std::nullopt;
+  constexpr std::string_view kHello = "hello";
+  return index < kHello.size() ? kHello[index] : kStopId;
+}
+
+std::string_view TokenBytes(const Tokenizer& tokenizer, int32_t id) {
+  static const std::string wide(1000, 'w');
+  return id == kLongId ? std::string_view(wide) : tokenizer.TokenBytes(id);
+}
+
+absl::Duration SteadyNow() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+}  // namespace
+
+ServerFixture::ServerFixture() {
+  auto loaded = Tokenizer::Load("deploy/models/nano");
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  const std::shared_ptr<const Tokenizer> tokenizer = *std::move(loaded);
+  prompts_ = *PromptBuilder::Create(tokenizer);
+  model_.name = "test";
+  model_.dtype = "float32";
+  model_.device = "cpu";
+  model_.vocab_size = 320;
+  model_.context_tokens = kLimits.context_tokens;
+  model_.num_parameters = 12345;
+  model_.stop_token_ids = {kStopId};
+  model_.render_profile_json = "{}";
+  model_.profile_fingerprint = std::string(32, 'F');
+  auto executor = std::make_unique<FakeStepExecutor>(kLimits, TestModel);
+  executor_ = executor.get();
+  engine_ = std::make_unique<Engine>(
+      std::move(executor),
+      TokenMeaning{[tokenizer](int32_t id) { return TokenBytes(*tokenizer, id); }, {kStopId}},
+      SteadyNow, EngineOptions{});
+  service_ = std::make_unique<VlmServiceImpl>(CallEnvironment{*engine_, model_, *prompts_});
+  rpc::ServerOptions options;
+  options.drain = absl::Seconds(20);
+  server_ = *rpc::ServerRunner::Start(options, {service_.get()});
+  channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
+                                 grpc::InsecureChannelCredentials());
+  stub_ = v1::VlmService::NewStub(channel_);
+}
+
+ServerFixture::~ServerFixture() {
+  service_->Drain();
+  server_.reset();  // before what its calls use
+}
+
+void ServerFixture::ExpectNothingLeft() {
+  executor_->AwaitEmpty();
+  const EngineStats stats = engine_->Stats();
+  EXPECT_EQ(stats.counts.running, 0);
+  EXPECT_EQ(stats.counts.kv_blocks_used, 0);
+  EXPECT_EQ(stats.waiting, 0);
+}
+
+}  // namespace glyph::vlm

@@ -1,0 +1,94 @@
+#include "grpcpp/grpcpp.h"
+#include "proto/rpc/error.h"
+#include "proto/rpc/status_conversion.h"
+#include "tests/vlm_service/server/server_fixture.h"
+
+namespace glyph::vlm {
+namespace {
+
+class WatchStatsTest : public ServerFixture {
+ protected:
+  absl::Status FirstOf(uint32_t interval_ms, v1::WatchStatsResponse& response) {
+    grpc::ClientContext context;
+    v1::WatchStatsRequest request;
+    request.set_interval_ms(interval_ms);
+    const auto stream = stub().WatchStats(&context, request);
+    if (stream->Read(&response)) return absl::OkStatus();
+    return rpc::FromGrpcStatus(stream->Finish());
+  }
+};
+
+TEST_F(WatchStatsTest, CountsSinceTheStart) {
+  ASSERT_TRUE(Ask(stub(), StartRequest("?", 1, 6), {RenderedPage(0, 56, 84)}).status.ok());
+  v1::WatchStatsResponse stats;
+  ASSERT_TRUE(FirstOf(0, stats).ok());
+  EXPECT_EQ(stats.finished_total(), 1u);
+  EXPECT_EQ(stats.output_tokens_total(), 6u);
+  EXPECT_EQ(stats.pages_encoded_total(), 1u);
+  EXPECT_EQ(stats.kv_blocks_total(), 200u);
+  EXPECT_EQ(stats.block_tokens(), 16u);
+  EXPECT_EQ(stats.kv_blocks_used(), 0u);
+  bool has_process = false;
+  for (const v1::MemoryUse& use : stats.memory()) {
+    EXPECT_GE(use.peak_start_bytes(), use.peak_1m_bytes());
+    EXPECT_GE(use.peak_1m_bytes(), use.used_bytes());
+    has_process |= use.component() == "process";
+  }
+  EXPECT_TRUE(has_process);
+}
+
+TEST_F(WatchStatsTest, RepeatsAtItsInterval) {
+  grpc::ClientContext context;
+  v1::WatchStatsRequest request;
+  request.set_interval_ms(100);
+  const auto stream = stub().WatchStats(&context, request);
+  v1::WatchStatsResponse stats;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Read(&stats));
+  context.TryCancel();
+  while (stream->Read(&stats)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(WatchStatsTest, RefusesIntervalsOutOfRange) {
+  v1::WatchStatsResponse stats;
+  for (const uint32_t interval : {1u, 99u, 60001u, 4294967295u}) {
+    const absl::Status status = FirstOf(interval, stats);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << interval;
+    EXPECT_EQ(rpc::GetErrorDetails(status).field, "interval_ms");
+  }
+  EXPECT_TRUE(FirstOf(100, stats).ok());
+  EXPECT_TRUE(FirstOf(60000, stats).ok());
+}
+
+TEST_F(WatchStatsTest, EndsWhenTheServiceDrains) {
+  grpc::ClientContext context;
+  v1::WatchStatsRequest request;
+  request.set_interval_ms(60000);
+  const auto stream = stub().WatchStats(&context, request);
+  v1::WatchStatsResponse stats;
+  ASSERT_TRUE(stream->Read(&stats));
+  service_->Drain();
+  EXPECT_FALSE(stream->Read(&stats));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(FirstOf(0, stats).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(WatchStatsTest, GetModelDescribesTheModel) {
+  grpc::ClientContext context;
+  v1::GetModelResponse response;
+  ASSERT_TRUE(stub().GetModel(&context, {}, &response).ok());
+  const v1::Model& model = response.model();
+  EXPECT_EQ(model.name(), "test");
+  EXPECT_EQ(model.contract_version(), "1.0");
+  EXPECT_EQ(model.page_grid_px(), 28u);
+  EXPECT_EQ(model.max_page_pixels(), 28u * 28 * 7500);
+  EXPECT_EQ(model.profile_fingerprint(), std::string(32, 'F'));
+  EXPECT_EQ(model.context_tokens(), 2000u);
+  EXPECT_EQ(model.vocab_size(), 320u);
+  EXPECT_EQ(model.num_parameters(), 12345u);
+  EXPECT_THAT(model.stop_token_ids(), testing::ElementsAre(263u));
+}
+
+}  // namespace
+}  // namespace glyph::vlm
