@@ -29,6 +29,11 @@ std::optional<WorkerPool::Seat> WorkerPool::TakeSeat() {
   return std::optional<Seat>(std::in_place, *this);
 }
 
+int WorkerPool::num_taken_seats() const {
+  base::MutexLock lock(mutex_);
+  return num_taken_;
+}
+
 void WorkerPool::Submit(Job job) {
   {
     base::MutexLock lock(mutex_);

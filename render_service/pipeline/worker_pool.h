@@ -45,12 +45,13 @@ class WorkerPool {
   void Submit(Job job);
 
   int num_seats() const { return num_seats_; }
+  int num_taken_seats() const;
 
  private:
   void Work();
 
   const int num_seats_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<Job> jobs_ GLYPH_GUARDED_BY(mutex_);
   int num_taken_ GLYPH_GUARDED_BY(mutex_) = 0;
