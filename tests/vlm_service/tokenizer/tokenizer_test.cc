@@ -1,7 +1,9 @@
 #include "vlm_service/tokenizer/tokenizer.h"
 
+#include <atomic>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -143,9 +145,26 @@ TEST(Tokenizer, AFolderWithoutAFileIsNamed) {
   EXPECT_EQ(tokenizer.status().code(), absl::StatusCode::kNotFound);
 }
 
-// Families of text that have made tokenizers quadratic; quadratic work would take hours.
+TEST(Tokenizer, IsSharedByThreads) {
+  const std::string text = "Which KEY?\n<|image|> \u4F60\u597D";
+  const std::vector<int32_t> expected = Nano().EncodeText(text);
+  std::vector<std::thread> threads;
+  std::atomic<int> num_equal = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) {
+        const std::vector<int32_t> ids = Nano().EncodeText(text);
+        num_equal += ids == expected && Nano().Decode(ids, true) == text;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(num_equal, 200);
+}
+
+// Families of text that have made tokenizers quadratic; quadratic work would end at the time limit.
 TEST(Tokenizer, AdversarialTextTakesLinearTime) {
-  constexpr size_t kBytes = size_t{1} << 19;
+  constexpr size_t kBytes = size_t{1} << 17;
   Json file = ByteTokenizerJson();
   for (const char* pair : {"aa", "ab", "ba", "bb", "--", "00"}) {
     AddMerge(file, std::string(pair, 1), std::string(pair + 1));

@@ -138,12 +138,17 @@ TEST(SafetensorsHeader, RefusesBrokenFrames) {
   }
 }
 
-TEST(SafetensorsHeader, AFileOfTheLargestHeaderIsNotRefusedForItsLength) {
-  std::string header = Json({{"w", Entry("U8", {4}, 0, 4)}}).dump();
-  header.resize(kMaxHeaderBytes, ' ');
-  EXPECT_TRUE(Parse(FramedFile(header, 4)).ok());
-  header.push_back(' ');
-  EXPECT_THAT(Parse(FramedFile(header, 4)).status().ToString(), HasSubstr("over the limit"));
+TEST(SafetensorsHeader, TheLimitOfItsLengthIsExact) {
+  const auto file_with_length = [](uint64_t length) {
+    std::string file = FramedFile("{}", 0);
+    for (size_t i = 0; i < 8; ++i) file[i] = static_cast<char>(length >> (8 * i));
+    return file;
+  };
+  for (const uint64_t length : {kMaxHeaderBytes - 1, kMaxHeaderBytes}) {
+    EXPECT_THAT(Parse(file_with_length(length)).status().ToString(), HasSubstr("does not fit"));
+  }
+  EXPECT_THAT(Parse(file_with_length(kMaxHeaderBytes + 1)).status().ToString(),
+              HasSubstr("over the limit"));
 }
 
 }  // namespace
