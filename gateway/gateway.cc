@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gateway/http/health_handlers.h"
@@ -34,6 +35,18 @@ absl::Status CheckHost(const GatewayOptions& options) {
       absl::StrCat("--host ", options.host,
                    " is not a loopback address, and this version neither authenticates clients nor "
                    "encrypts; listen on 127.0.0.1 behind a proxy, or add --insecure"));
+}
+
+absl::Status CheckAddress(const char* flag, const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 1 && port <= 65535) {
+    return absl::OkStatus();
+  }
+  return rpc::InvalidArgument("ADDRESS_INVALID", flag,
+                              absl::StrCat("--", flag, " is ", address,
+                                           "; it must be host:port with a port of 1 to 65535"));
 }
 
 }  // namespace
@@ -93,6 +106,8 @@ struct Gateway::Parts {
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& options) {
   GLYPH_RETURN_IF_ERROR(CheckHost(options));
+  GLYPH_RETURN_IF_ERROR(CheckAddress("render", options.render_address));
+  GLYPH_RETURN_IF_ERROR(CheckAddress("vlm", options.vlm_address));
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
   const auto serve_http = [&options](int port, const Routes& routes) {

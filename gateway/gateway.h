@@ -22,7 +22,7 @@ struct GatewayOptions {
 // services behind it are down; it is ready while both are.
 class Gateway {
  public:
-  // INVALID_ARGUMENT: an address that is not allowed. UNAVAILABLE: a port is taken.
+  // INVALID_ARGUMENT: an address that is malformed or not allowed. UNAVAILABLE: a port is taken.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayOptions& options);
   ~Gateway();
 

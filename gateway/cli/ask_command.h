@@ -16,6 +16,7 @@ struct AskOptions {
   std::string question;
   v1::GenerationOptions generation;
   v1::RenderOptions render;
+  bool allow_profile_mismatch = false;
   bool json = false;      // events as JSON lines instead of text
   bool progress = false;  // also when stderr is no terminal
 };

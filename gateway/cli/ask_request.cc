@@ -44,6 +44,7 @@ absl::StatusOr<v1::AskRequest> BuildAskRequest(const AskOptions& options) {
   if (!options.question.empty()) request.add_parts()->set_text(options.question);
   *request.mutable_generation() = options.generation;
   *request.mutable_render() = options.render;
+  request.set_allow_profile_mismatch(options.allow_profile_mismatch);
   return request;
 }
 

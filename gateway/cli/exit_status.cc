@@ -4,8 +4,10 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "proto/rpc/error.h"
 
@@ -13,6 +15,16 @@ namespace glyph::gateway::cli {
 namespace {
 
 constexpr int kInterrupted = 130;  // 128 + SIGINT, as shells have it
+
+// What failed; of several wrong fields, all.
+std::string Why(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return "cancelled";
+  const std::vector<rpc::FieldViolation> violations = rpc::GetFieldViolations(status);
+  if (violations.size() < 2) return std::string(status.message());
+  return absl::StrJoin(violations, "; also: ", [](std::string* out, const auto& violation) {
+    out->append(violation.description);
+  });
+}
 
 }  // namespace
 
@@ -41,7 +53,7 @@ int ExitCode(const absl::Status& status) {
 int Report(const absl::Status& status) {
   if (status.ok()) return EX_OK;
   const std::string reason = rpc::GetErrorDetails(status).reason;
-  std::string line = absl::StrCat("glyph: ", status.message());
+  std::string line = absl::StrCat("glyph: ", Why(status));
   if (!reason.empty()) absl::StrAppend(&line, " [", reason, "]");
   std::fprintf(stderr, "%s\n", absl::StrReplaceAll(line, {{"\n", " "}}).c_str());
   return ExitCode(status);

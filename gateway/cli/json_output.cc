@@ -10,6 +10,7 @@ namespace glyph::gateway::cli {
 void PrintJsonLine(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
   std::string line;
   // Fails for well-known types with values out of their range only; our messages hold none.
   const auto status = google::protobuf::util::MessageToJsonString(message, &line, options);

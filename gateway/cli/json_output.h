@@ -3,7 +3,8 @@
 
 namespace glyph::gateway::cli {
 
-// Prints `message` as one line of JSON on stdout, field names as in the proto, bytes as base64.
+// Prints `message` as one line of JSON on stdout, field names as in the proto, zeros included,
+// bytes as base64.
 void PrintJsonLine(const google::protobuf::Message& message);
 
 }  // namespace glyph::gateway::cli

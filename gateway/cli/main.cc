@@ -32,6 +32,13 @@ void AddServer(CLI::App& command, std::string& server) {
   command.add_option("--server", server, "host:port of the gateway")->capture_default_str();
 }
 
+void AddRender(CLI::App& command, glyph::v1::RenderOptions& render) {
+  command.add_option("--profile", *render.mutable_profile(), "render profile");
+  command.add_flag_function(
+      "--lenient", [&](int64_t) { render.set_lenient_utf8(true); },
+      "replace bytes that are not UTF-8 instead of refusing them");
+}
+
 void AddGeneration(CLI::App& ask, glyph::v1::GenerationOptions& generation) {
   const auto add = [&ask]<typename T>(const char* name, const char* help, auto set) {
     ask.add_option_function<T>(name, set, help);
@@ -78,7 +85,9 @@ int main(int argc, char** argv) {
       ask_app->add_option("--image", images, "a PNG, JPEG or WebP file; may come several times")
           ->allow_extra_args(false);
   ask_app->add_option("question", ask.question, "what to ask")->required();
-  ask_app->add_option("--profile", *ask.render.mutable_profile(), "render profile");
+  ask_app->add_flag("--allow-profile-mismatch", ask.allow_profile_mismatch,
+                    "read pages of another profile than the model's all the same");
+  AddRender(*ask_app, ask.render);
   ask_app->add_flag("--json", ask.json, "print every event as a line of JSON");
   ask_app->add_flag("--progress", ask.progress, "tell the progress on stderr");
   AddServer(*ask_app, ask.server);
@@ -88,7 +97,7 @@ int main(int argc, char** argv) {
   CLI::App* render_app = app.add_subcommand("render", "draw a document as PNG pages");
   render_app->add_option("--file", render.file, "a UTF-8 text; - is stdin")->required();
   render_app->add_option("-o,--output", render.folder, "folder of the pages")->required();
-  render_app->add_option("--profile", *render.render.mutable_profile(), "render profile");
+  AddRender(*render_app, render.render);
   AddServer(*render_app, render.server);
 
   std::string status_server;

@@ -1,0 +1,243 @@
+#include <signal.h>
+#include <sysexits.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "nlohmann/json.hpp"
+#include "proto/rpc/error.h"
+#include "proto/rpc/status_conversion.h"
+#include "tests/gateway/cli/run_glyph.h"
+#include "tests/gateway/gateway_fixture.h"
+
+// The binary against a gateway between fake services: output and exit codes.
+namespace glyph::gateway::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class GlyphTest : public GatewayFixture {
+ protected:
+  GlyphTest() : folder_(::testing::TempDir() + "glyph_test_" + std::to_string(getpid())) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~GlyphTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string File(const std::string& name, const std::string& bytes) const {
+    std::ofstream(folder_ + "/" + name, std::ios::binary) << bytes;
+    return folder_ + "/" + name;
+  }
+  // glyph ask --server GATEWAY ARGUMENTS...
+  std::vector<std::string> AskArguments(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> all = {"ask", "--server", address()};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return all;
+  }
+
+  const std::string folder_;
+};
+
+// Exactly one line that says why, and the expected code.
+void ExpectFailure(const GlyphProcess::Result& result, int exit_code, const std::string& why) {
+  EXPECT_EQ(result.exit_code, exit_code) << result.err;
+  EXPECT_THAT(result.err, StartsWith("glyph: "));
+  EXPECT_THAT(result.err, HasSubstr(why));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  EXPECT_EQ(result.out, "");
+}
+
+TEST_F(GlyphTest, PrintsTheAnswerAndNothingElse) {
+  const auto result = RunGlyph(AskArguments({"--file", File("a", "one\ftwo"), "What is it?"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "Hello world\n");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(GlyphTest, SendsInputsInTheirOrderAndTheQuestionLast) {
+  RunGlyph(AskArguments(
+      {"--image", File("i", "png"), "--file", File("a", "one"), "--image", File("j", "png"), "Q"}));
+  const auto starts = render_->starts();
+  ASSERT_EQ(starts.size(), 3u);
+  const v1::GenerateStart prompt = vlm_->starts().at(0);
+  ASSERT_EQ(prompt.parts_size(), 4);
+  EXPECT_EQ(prompt.parts(3).text(), "Q");
+}
+
+TEST_F(GlyphTest, TakesThePipedDocument) {
+  EXPECT_EQ(RunGlyph(AskArguments({"Q"}), "piped").exit_code, 0);
+  EXPECT_EQ(render_->last_source(), "piped");
+}
+
+TEST_F(GlyphTest, TakesStdinWhereADashNamesIt) {
+  EXPECT_EQ(RunGlyph(AskArguments({"--file", "-", "Q"}), "dashed").exit_code, 0);
+  EXPECT_EQ(render_->last_source(), "dashed");
+}
+
+TEST_F(GlyphTest, AsksWithoutADocumentWhenNothingIsPiped) {
+  EXPECT_EQ(RunGlyph(AskArguments({"Q"})).out, "Hello world\n");
+  EXPECT_TRUE(render_->starts().empty());
+}
+
+TEST_F(GlyphTest, SendsMoreThanSixteenMebibytesInChunks) {
+  const std::string large = File("large", std::string(9 << 20, 'x'));
+  const auto result = RunGlyph(AskArguments({"--file", large, "--file", large, "Q"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(render_->last_source().size(), size_t{9} << 20);
+}
+
+TEST_F(GlyphTest, PassesGenerationAndRenderOptions) {
+  RunGlyph(AskArguments({"--file",
+                         File("a", "one"),
+                         "--max-tokens",
+                         "7",
+                         "--temperature",
+                         "0.5",
+                         "--top-p",
+                         "0.9",
+                         "--top-k",
+                         "3",
+                         "--repetition-penalty",
+                         "1.5",
+                         "--seed",
+                         "42",
+                         "--stop",
+                         "a",
+                         "--stop",
+                         "b",
+                         "--profile",
+                         "noto-1024",
+                         "--lenient",
+                         "--allow-profile-mismatch",
+                         "Q"}));
+  const v1::GenerateStart start = vlm_->starts().at(0);
+  EXPECT_EQ(start.options().max_tokens(), 7u);
+  EXPECT_FLOAT_EQ(start.options().temperature(), 0.5f);
+  EXPECT_FLOAT_EQ(start.options().top_p(), 0.9f);
+  EXPECT_EQ(start.options().top_k(), 3u);
+  EXPECT_FLOAT_EQ(start.options().repetition_penalty(), 1.5f);
+  EXPECT_EQ(start.options().seed(), 42u);
+  EXPECT_THAT(start.options().stop(), ::testing::ElementsAre("a", "b"));
+  EXPECT_TRUE(start.allow_profile_mismatch());
+  EXPECT_EQ(render_->starts().at(0).options().profile(), "noto-1024");
+  EXPECT_TRUE(render_->starts().at(0).options().lenient_utf8());
+}
+
+TEST_F(GlyphTest, PrintsEveryEventAsALineOfJson) {
+  const auto result = RunGlyph(AskArguments({"--json", "--file", File("a", "one"), "Q"}));
+  std::istringstream lines(result.out);
+  std::vector<nlohmann::json> events;
+  for (std::string line; std::getline(lines, line);) events.push_back(nlohmann::json::parse(line));
+  ASSERT_GE(events.size(), 4u);
+  EXPECT_TRUE(events.front().contains("plan"));
+  EXPECT_EQ(events[1]["page"]["page_index"], 0);
+  EXPECT_EQ(events.back()["finished"]["usage"]["output_tokens"], "3");
+}
+
+TEST_F(GlyphTest, TellsTheProgressWhenAsked) {
+  const auto result = RunGlyph(AskArguments({"--progress", "--file", File("a", "one\ftwo"), "Q"}));
+  EXPECT_EQ(result.out, "Hello world\n");
+  EXPECT_THAT(result.err, HasSubstr("pages: 2 drawn, "));
+  EXPECT_THAT(result.err, HasSubstr("3 tokens"));
+  EXPECT_THAT(result.err, HasSubstr("0.88 characters per visual token"));
+}
+
+TEST_F(GlyphTest, ExitsWith64ForAWrongCommandLine) {
+  ExpectFailure(RunGlyph({}), EX_USAGE, "subcommand");
+  ExpectFailure(RunGlyph({"ask"}), EX_USAGE, "question");
+  ExpectFailure(RunGlyph({"ask", "--top-k", "-1", "Q"}), EX_USAGE, "--top-k");
+  ExpectFailure(RunGlyph({"ask", "--nonsense", "Q"}), EX_USAGE, "--nonsense");
+  ExpectFailure(RunGlyph({"render", "--file", "x"}), EX_USAGE, "--output");
+}
+
+TEST_F(GlyphTest, ExitsWith66WhenAnInputCannotBeRead) {
+  ExpectFailure(RunGlyph(AskArguments({"--file", folder_ + "/none", "Q"})), EX_NOINPUT,
+                "No such file");
+  ExpectFailure(RunGlyph(AskArguments({"--file", folder_, "Q"})), EX_NOINPUT, "directory");
+  ExpectFailure(RunGlyph(AskArguments({"--image", folder_ + "/none", "Q"})), EX_NOINPUT,
+                "No such file");
+}
+
+TEST_F(GlyphTest, ExitsWith65ForWrongData) {
+  ExpectFailure(RunGlyph(AskArguments({"--file", File("blank", " \n"), "Q"})), EX_DATAERR,
+                "EMPTY_DOCUMENT");
+  ExpectFailure(RunGlyph(AskArguments({"--file", "/dev/zero", "Q"})), EX_DATAERR, "16777216");
+  ExpectFailure(RunGlyph(AskArguments({"question \xff"})), EX_DATAERR, "UTF-8");
+  const auto both = RunGlyph(AskArguments({"--temperature", "3", "--top-p", "0", "Q"}));
+  ExpectFailure(both, EX_DATAERR, "generation.temperature is 3");
+  EXPECT_THAT(both.err, HasSubstr("generation.top_p is 0"));
+}
+
+TEST_F(GlyphTest, ExitsWith69WhenTheGatewayOrAServiceIsAway) {
+  ExpectFailure(RunGlyph({"ask", "--server", "127.0.0.1:1", "Q"}), EX_UNAVAILABLE, "--server");
+  vlm_.reset();
+  ExpectFailure(RunGlyph(AskArguments({"Q"})), EX_UNAVAILABLE, "vlm_service");
+}
+
+TEST_F(GlyphTest, ExitsWith70ForAnInternalError) {
+  fakes::FakeVlmService::Behaviour fail;
+  fail.fail_after = 1;
+  fail.error = rpc::ToGrpcStatus(
+      rpc::MakeError(absl::StatusCode::kInternal,
+                     {.reason = "STEP_FAILED", .field = "", .retry_after = {}}, "a step failed"));
+  vlm_->SetBehaviour(fail);
+  ExpectFailure(RunGlyph(AskArguments({"Q"})), EX_SOFTWARE, "STEP_FAILED");
+}
+
+TEST_F(GlyphTest, CancelsTheCallAtCtrlC) {
+  fakes::FakeVlmService::Behaviour hang;
+  hang.hang_after = 1;
+  vlm_->SetBehaviour(hang);
+  GlyphProcess process(AskArguments({"Q"}));
+  ASSERT_TRUE(vlm_->WaitForStarts(1));
+  process.Signal(SIGINT);
+
+  ExpectFailure(process.Wait(), 130, "cancelled");
+  EXPECT_TRUE(vlm_->WaitForCancelled(1));
+}
+
+TEST_F(GlyphTest, RendersIntoAFolder) {
+  const std::string out = folder_ + "/deep/pages";
+  const auto result =
+      RunGlyph({"render", "--server", address(), "--file", File("a", "one\ftwo"), "-o", out});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(std::filesystem::exists(out + "/page-0001.png"));
+  EXPECT_TRUE(std::filesystem::exists(out + "/page-0002.png"));
+  const auto map = nlohmann::json::parse(std::ifstream(out + "/map.json"));
+  ASSERT_EQ(map["pages"].size(), 2u);
+  EXPECT_EQ(map["pages"][0]["width_px"], 56);
+  EXPECT_EQ(map["pages"][1]["boxes"][0]["source_end"], 3);
+  EXPECT_EQ(map["characters"], 7);
+}
+
+TEST_F(GlyphTest, SaysWhenTheFolderCannotBeWritten) {
+  ExpectFailure(RunGlyph({"render", "--server", address(), "--file", File("a", "one"), "-o",
+                          File("b", "a file") + "/pages"}),
+                EX_UNAVAILABLE, "cannot write");
+}
+
+TEST_F(GlyphTest, ShowsTheStatus) {
+  const auto result = RunGlyph({"status", "--server", address()});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("render_service  ready at " + render_->address()));
+  EXPECT_THAT(result.out, HasSubstr("model           fake"));
+}
+
+TEST_F(GlyphTest, ShowsWhatIsNotReadyAndExitsWith69) {
+  render_->SetServing(false);
+  ASSERT_TRUE(WaitUntilServing(false));
+  const auto result = RunGlyph({"status", "--json", "--server", address()});
+  EXPECT_EQ(result.exit_code, EX_UNAVAILABLE);
+  const auto status = nlohmann::json::parse(result.out);
+  EXPECT_EQ(status["services"][0]["ready"], false);
+  EXPECT_EQ(status["services"][1]["ready"], true);
+}
+
+TEST_F(GlyphTest, NamesItsVersion) {
+  EXPECT_EQ(RunGlyph({"--version"}).out, "glyph " GLYPH_VERSION "\n");
+}
+
+}  // namespace
+}  // namespace glyph::gateway::cli
