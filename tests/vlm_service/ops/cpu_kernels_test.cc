@@ -97,7 +97,7 @@ TYPED_TEST(CpuKernelsTest, LinearIsWithinRoundingOfTheExactSums) {
            {1, 1, 1}, {3, 15, 5}, {7, 16, 4}, {8, 33, 9}, {2, 384, 31}}) {
     const LinearCase<TypeParam> c = {rows, inner, columns};
     std::vector<double> expected;
-    double largest = 0;
+    double largest = std::sqrt(static_cast<double>(inner));
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t n = 0; n < columns; ++n) {
         double sum = Value(c.bias[n]);
