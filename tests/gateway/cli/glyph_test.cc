@@ -9,8 +9,8 @@
 #include "nlohmann/json.hpp"
 #include "proto/rpc/error.h"
 #include "proto/rpc/status_conversion.h"
-#include "tests/gateway/cli/run_glyph.h"
 #include "tests/gateway/gateway_fixture.h"
+#include "tests/gateway/program.h"
 
 // The binary against a gateway between fake services: output and exit codes.
 namespace glyph::gateway::cli {
@@ -40,8 +40,12 @@ class GlyphTest : public GatewayFixture {
   const std::string folder_;
 };
 
+Program::Result RunGlyph(const std::vector<std::string>& arguments, const std::string& input = "") {
+  return Program(GLYPH_BINARY, arguments, input).Wait();
+}
+
 // Exactly one line that says why, and the expected code.
-void ExpectFailure(const GlyphProcess::Result& result, int exit_code, const std::string& why) {
+void ExpectFailure(const Program::Result& result, int exit_code, const std::string& why) {
   EXPECT_EQ(result.exit_code, exit_code) << result.err;
   EXPECT_THAT(result.err, StartsWith("glyph: "));
   EXPECT_THAT(result.err, HasSubstr(why));
@@ -190,7 +194,7 @@ TEST_F(GlyphTest, CancelsTheCallAtCtrlC) {
   fakes::FakeVlmService::Behaviour hang;
   hang.hang_after = 1;
   vlm_->SetBehaviour(hang);
-  GlyphProcess process(AskArguments({"Q"}));
+  Program process(GLYPH_BINARY, AskArguments({"Q"}));
   ASSERT_TRUE(vlm_->WaitForStarts(1));
   process.Signal(SIGINT);
 
