@@ -89,8 +89,7 @@ void BpeModel::MergeAll(std::vector<Symbol>& symbols) const {
     queue.pop();
     Symbol& left = symbols[top.position];
     if (left.token == kRemoved || left.next == kNone) continue;
-    // Neighbours may have changed since. Like the library, a stale entry still counts when the
-    // neighbours of now give the same token.
+    // Neighbours only grow, so when they changed since, their merge gives another token.
     const auto* merge = FindMerge(left.token, symbols[left.next].token);
     if (merge == nullptr || merge->result != top.result) continue;
     Symbol& right = symbols[left.next];
