@@ -40,24 +40,14 @@ cairo_status_t DrawGlyphs(const PageLayout& page, const TextShaper& shaper,
   return cairo_status(context.get());
 }
 
-// Black on white from coverage, without the surface's row padding.
-std::vector<uint8_t> Invert(cairo_surface_t* surface, int width, int height) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(width) * static_cast<size_t>(height));
-  cairo_surface_flush(surface);
-  const uint8_t* data = cairo_image_surface_get_data(surface);
-  const int stride = cairo_image_surface_get_stride(surface);
-  uint8_t* out = pixels.data();
-  for (int y = 0; y < height; ++y, data += stride, out += width) {
-    std::transform(data, data + width, out,
-                   [](uint8_t coverage) { return static_cast<uint8_t>(255 - coverage); });
-  }
-  return pixels;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<uint8_t>> PaintPage(const PageLayout& page, const TextShaper& shaper) {
-  const Surface surface(cairo_image_surface_create(CAIRO_FORMAT_A8, page.width_px, page.height_px));
+  std::vector<uint8_t> pixels(static_cast<size_t>(page.width_px) *
+                              static_cast<size_t>(page.height_px));
+  // Rows without padding: the width is a multiple of 28, and Cairo asks for one of 4.
+  const Surface surface(cairo_image_surface_create_for_data(
+      pixels.data(), CAIRO_FORMAT_A8, page.width_px, page.height_px, page.width_px));
   cairo_status_t status = cairo_surface_status(surface.get());
   if (status == CAIRO_STATUS_SUCCESS) status = DrawGlyphs(page, shaper, surface.get());
   if (status != CAIRO_STATUS_SUCCESS) {
@@ -66,7 +56,9 @@ absl::StatusOr<std::vector<uint8_t>> PaintPage(const PageLayout& page, const Tex
         absl::StrCat("a page of ", page.width_px, "x", page.height_px,
                      " px could not be drawn; try again when the renderer has memory"));
   }
-  std::vector<uint8_t> pixels = Invert(surface.get(), page.width_px, page.height_px);
+  cairo_surface_finish(surface.get());
+  std::transform(pixels.begin(), pixels.end(), pixels.begin(),
+                 [](uint8_t coverage) { return static_cast<uint8_t>(255 - coverage); });
   for (const PlacedBox& box : page.boxes) {
     DrawHexBox(box, page.width_px, page.height_px, pixels);
   }
