@@ -1,0 +1,239 @@
+"""What a client generated from the protos can rely on: events, cancel, details, health, reflection."""
+import hashlib
+import threading
+import unittest
+
+import grpc
+import services
+from client import Client, Failure, Vlm, collect, document, image, outcome, request, text
+from golden import multi_page_documents, one_page_documents
+from google.protobuf import descriptor_pb2
+from health.v1 import health_pb2, health_pb2_grpc
+
+import pictures
+import reflection_pb2
+import reflection_pb2_grpc
+from glyph.v1 import gateway_pb2, vlm_pb2
+
+SERVICE_NAMES = {"render": "glyph.v1.RenderService", "vlm": "glyph.v1.VlmService",
+                 "gateway": "glyph.v1.GlyphService"}
+PAGE = one_page_documents()[0]
+PAGES = next(d for d in multi_page_documents() if d["pages"] == 3)
+STOP, LENGTH = vlm_pb2.FINISH_REASON_STOP, vlm_pb2.FINISH_REASON_LENGTH
+
+
+def setUpModule():
+    global stack, client, vlm
+    stack = services.Stack()
+    stack.__enter__()
+    unittest.addModuleCleanup(stack.__exit__, None, None, None)
+    client = Client(stack.gateway.port("grpc"))
+    vlm = Vlm(stack.vlm.port("vlm"))
+    unittest.addModuleCleanup(client.channel.close)
+    unittest.addModuleCleanup(vlm.channel.close)
+
+
+class AskTest(unittest.TestCase):
+    def test_streams_plan_pages_text_and_usage(self):
+        answer = client.ask(document(PAGES["text"]), text(PAGES["question"]), request_id="first")
+        self.assertEqual(answer.text, PAGES["expected"])
+        self.assertEqual(answer.plan.request_id, "first")
+        self.assertEqual(answer.plan.characters, len(PAGES["text"]))
+        usage = answer.finished.usage
+        self.assertEqual(answer.finished.reason, STOP)
+        self.assertEqual(usage.pages, 3)
+        self.assertLessEqual(usage.pages, answer.plan.max_pages)
+        self.assertLessEqual(usage.visual_tokens, answer.plan.max_visual_tokens)
+        self.assertLessEqual(answer.plan.max_visual_tokens,
+                             max(1.2 * usage.visual_tokens, usage.visual_tokens + 190))
+        self.assertEqual(usage.characters, len(PAGES["text"]))
+        self.assertEqual(usage.output_tokens, len(answer.ids) + 1)  # the stop token gives no text
+        self.assertGreater(usage.prompt_tokens, usage.visual_tokens)
+        for stage in (usage.render_ms, usage.vision_ms, usage.prefill_ms, usage.first_token_ms):
+            self.assertGreater(stage, 0)
+        self.assertLessEqual(usage.first_token_ms, usage.total_ms)
+
+    def test_tells_when_each_page_is_drawn_and_encoded(self):
+        answer = client.ask(document(PAGES["text"]), text(PAGES["question"]))
+        drawn = [p for p in answer.pages if p.stage == gateway_pb2.PAGE_STAGE_DRAWN]
+        encoded = [p for p in answer.pages if p.stage == gateway_pb2.PAGE_STAGE_ENCODED]
+        self.assertEqual([p.page_index for p in drawn], [0, 1, 2])
+        self.assertEqual([p.page_index for p in encoded], [0, 1, 2])
+        for page, shape in zip(encoded, drawn, strict=True):
+            self.assertLess(answer.pages.index(shape), answer.pages.index(page))
+            self.assertEqual(page.visual_tokens, shape.width_px * shape.height_px // 28 ** 2)
+        self.assertEqual(sum(p.visual_tokens for p in encoded), answer.finished.usage.visual_tokens)
+
+    def test_included_strips_are_the_pages_render_pages_draws(self):
+        answer = client.ask(document(PAGES["text"]), text(PAGES["question"]), include_pages=True)
+        headers, pixels, done = client.render(PAGES["text"].encode())
+        received = [b"".join(s.pixels for s in answer.strips if s.page_index == i) for i in range(3)]
+        self.assertEqual(received, pixels)
+        self.assertEqual([len(p) for p in pixels], [h.width_px * h.height_px for h in headers])
+        self.assertEqual(done.pages, 3)
+        self.assertEqual(len({h.page_key for h in headers}), 3)
+
+    def test_source_map_covers_the_text_once(self):
+        call = client.stub.Ask(request(document(PAGE["text"]), text("Read the page."),
+                                       include_source_map=True), timeout=60)
+        boxes = [b for e in call if e.WhichOneof("event") == "source_map" for b in e.source_map.boxes]
+        covered = b"".join(PAGE["text"].encode()[b.source_begin:b.source_end] for b in boxes)
+        self.assertEqual(b"".join(covered.split()), b"".join(PAGE["text"].encode().split()))
+
+    def test_ask_stream_in_chunks_answers_as_ask(self):
+        data = PAGES["text"].encode()
+        start = request(document(b""), text(PAGES["question"]))
+        chunks = [gateway_pb2.AskPartChunk(part_index=0, data=data[i:i + 97])
+                  for i in range(0, len(data), 97)]
+        messages = [gateway_pb2.AskStreamRequest(start=start)]
+        messages += [gateway_pb2.AskStreamRequest(chunk=chunk) for chunk in chunks]
+        streamed = collect(client.stub.AskStream(iter(messages), timeout=60))
+        whole = client.ask(document(data), text(PAGES["question"]))
+        self.assertEqual(streamed.ids, whole.ids)
+        self.assertEqual(streamed.text, PAGES["expected"])
+
+    def test_images_of_three_formats_become_pages(self):
+        for data in (pictures.png(56, 56), pictures.JPEG, pictures.WEBP):
+            answer = client.ask(image(data), text("Read the page."), generation={"max_tokens": 2})
+            self.assertEqual(answer.finished.usage.pages, 1)
+
+    def test_ends_before_a_stop_string(self):
+        text_of_page = client.ask(document(PAGE["text"]), text("Read the page.")).text
+        stop = text_of_page[40:46]
+        answer = client.ask(document(PAGE["text"]), text("Read the page."), generation={"stop": [stop]})
+        self.assertEqual(answer.text, text_of_page[:text_of_page.index(stop)])
+
+    def test_ends_at_max_tokens(self):
+        answer = client.ask(document(PAGE["text"]), text("Read the page."), generation={"max_tokens": 7})
+        self.assertEqual(answer.finished.reason, LENGTH)
+        self.assertEqual(len(answer.ids), 7)
+
+    def test_the_same_seed_gives_the_same_tokens(self):
+        options = {"temperature": 2.0, "seed": 11, "max_tokens": 40}  # no page: nano guesses wildly
+        runs = [client.ask(text("Which?"), generation=options).ids for _ in range(2)]
+        other = client.ask(text("Which?"), generation=options | {"seed": 12}).ids
+        self.assertEqual(runs[0], runs[1])
+        self.assertNotEqual(runs[0], other)
+
+
+class CancelTest(unittest.TestCase):
+    def test_cancel_in_mid_stream_frees_every_block(self):
+        before = vlm.wait_idle()
+        call = client.stub.Ask(request(document(PAGE["text"]), text("Read the page.")))
+        for event in call:
+            if event.WhichOneof("event") == "delta":
+                break
+        during = vlm.stats()
+        self.assertEqual(during.running, 1)
+        self.assertGreater(during.kv_blocks_used, 0)
+        call.cancel()
+        after = vlm.wait_idle()
+        self.assertEqual(after.cancelled_total, before.cancelled_total + 1)
+        self.assertEqual(after.finished_total, before.finished_total)
+
+    def test_cancel_before_the_first_event_frees_everything(self):
+        for _ in range(20):
+            client.stub.Ask(request(document(PAGE["text"]), text("Read the page."))).cancel()
+        self.assertEqual(vlm.wait_idle().kv_blocks_used, 0)
+        self.assertEqual(client.ask(document(PAGE["text"]), text("Read the page.")).finished.reason, STOP)
+
+    def test_a_deadline_in_mid_stream_frees_every_block(self):
+        failure = client.failure_of_ask(request(document(PAGE["text"]), text("Read the page.")), timeout=0.15)
+        if isinstance(failure, Failure):  # a fast machine may finish in time
+            self.assertEqual(failure.code, grpc.StatusCode.DEADLINE_EXCEEDED)
+        self.assertEqual(vlm.wait_idle().kv_blocks_used, 0)
+
+    def test_a_broken_connection_frees_every_block(self):
+        with Client(stack.gateway.port("grpc"), **{"grpc.use_local_subchannel_pool": 1}) as other:
+            call = other.stub.Ask(request(document(PAGE["text"]), text("Read the page.")))
+            next(call)
+        self.assertEqual(vlm.wait_idle().kv_blocks_used, 0)
+
+
+class ErrorDetailsTest(unittest.TestCase):
+    def test_bad_input_names_field_reason_and_limit(self):
+        failure = client.failure_of_ask(request(text("x"), generation={"temperature": 2.5}))
+        self.assertEqual(failure.code, grpc.StatusCode.INVALID_ARGUMENT)
+        self.assertEqual(failure.fields, ("generation.temperature",))
+        self.assertEqual(failure.domain, "glyph")
+        self.assertRegex(failure.reason, "^[A-Z][A-Z0-9_]+$")
+        self.assertRegex(failure.message, r"2\.5.*\b2\b")
+
+    def test_two_calls_of_one_id_at_once_are_refused(self):
+        ask = request(document(PAGE["text"]), text("Read the page."), request_id="twin")
+        call = client.stub.Ask(ask)
+        next(call)
+        failure = client.failure_of_ask(ask)
+        call.cancel()
+        self.assertEqual(failure.code, grpc.StatusCode.ALREADY_EXISTS)
+        services.wait_until(lambda: not client.status().requests_in_flight, what="the end of the first")
+        self.assertEqual(client.ask(*ask.parts, request_id="twin").finished.reason, STOP)
+
+
+class ServerTest(unittest.TestCase):
+    def channels(self):
+        for name, port in (("render", stack.render.port("render")), ("vlm", stack.vlm.port("vlm")),
+                           ("gateway", stack.gateway.port("grpc"))):
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield name, channel
+
+    def test_health_answers_for_the_server_and_its_service(self):
+        for name, channel in self.channels():
+            stub = health_pb2_grpc.HealthStub(channel)
+            for service in ("", SERVICE_NAMES[name]):
+                reply = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+                self.assertEqual(reply.status, health_pb2.HealthCheckResponse.SERVING, (name, service))
+            unknown = outcome(lambda: stub.Check(
+                health_pb2.HealthCheckRequest(service="no.such"), timeout=10))
+            self.assertEqual(unknown.code, grpc.StatusCode.NOT_FOUND)
+
+    def test_reflection_lists_the_service_and_its_contract(self):
+        for name, channel in self.channels():
+            stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+            questions = [reflection_pb2.ServerReflectionRequest(list_services=""),
+                         reflection_pb2.ServerReflectionRequest(
+                             file_containing_symbol=SERVICE_NAMES[name])]
+            listed, files = stub.ServerReflectionInfo(iter(questions), timeout=10)
+            names = {service.name for service in listed.list_services_response.service}
+            self.assertLessEqual({SERVICE_NAMES[name], "grpc.health.v1.Health"}, names)
+            protos = [descriptor_pb2.FileDescriptorProto.FromString(data)
+                      for data in files.file_descriptor_response.file_descriptor_proto]
+            services_found = {f"{p.package}.{s.name}" for p in protos for s in p.service}
+            self.assertIn(SERVICE_NAMES[name], services_found)
+
+    def test_status_tells_model_and_services(self):
+        status = client.status()
+        self.assertEqual({s.name: s.ready for s in status.services},
+                         {"render_service": True, "vlm_service": True})
+        self.assertEqual(status.model.vocab_size, 320)
+        self.assertEqual(status.model.num_parameters, 19_901_120)
+        self.assertEqual((status.model.dtype, status.model.device), ("float32", "cpu"))
+        self.assertEqual(sorted(status.model.stop_token_ids), [256, 263])
+        self.assertEqual(status.model.render_profile_json,
+                         (services.NANO / "render_profile.json").read_bytes())
+
+    def test_status_follows_the_load(self):
+        call = client.stub.Ask(request(document(PAGE["text"]), text("Read the page.")))
+        services.wait_until(lambda: client.status().stats.running == 1, what="one running request")
+        self.assertEqual(client.status().requests_in_flight, 1)
+        call.cancel()
+        services.wait_until(lambda: not client.status().stats.kv_blocks_used, what="free blocks")
+        self.assertEqual(client.status().requests_in_flight, 0)
+
+    def test_render_draws_the_same_bytes_every_time(self):
+        digests = set()
+
+        def draw():
+            _, pixels, _ = client.render(PAGES["text"].encode())
+            digests.add(hashlib.sha256(b"".join(pixels)).hexdigest())
+
+        threads = [threading.Thread(target=draw) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(digests), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
