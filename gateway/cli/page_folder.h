@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "glyph/v1/render.pb.h"
+#include "glyph/v1/gateway.pb.h"
 #include "nlohmann/json.hpp"
 
 namespace glyph::gateway::cli {

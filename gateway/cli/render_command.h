@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "glyph/v1/render.pb.h"
+#include "glyph/v1/gateway.pb.h"
 
 namespace glyph::gateway::cli {
 

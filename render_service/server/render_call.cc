@@ -137,7 +137,7 @@ void RenderCall::RunStep(WorkerTools& tools) {
   Messages messages;
   if (event.ok()) {
     messages =
-        ToResponses(*std::move(event), environment_.build_fingerprint, absl::FromChrono(busy_));
+        ToResponses(std::move(*event), environment_.build_fingerprint, absl::FromChrono(busy_));
   }
   Actions actions;
   {
