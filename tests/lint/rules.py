@@ -15,11 +15,12 @@ TOP_LEVEL = {
     "deploy", "gateway", "k8s", "proto", "render_service", "tests", "vlm_service",
 }
 
-# The first pattern that matches a path gives its limit of lines. Data has none.
+# The first pattern that matches a path gives its limit of lines; the aims are lower (headers 120,
+# sources 300). Data has none.
 LINE_LIMITS = [
     ("*/main.cc", 120),
     ("*README.md", 120),
-    ("*.h", 120),
+    ("*.h", 150),
     ("*.cc", 500),
     ("*.cu", 500),
     ("*.proto", 500),
