@@ -1,0 +1,87 @@
+#include "vlm_service/model/image_preprocessor.h"
+
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "proto/base/sha256.h"
+#include "tests/vlm_service/model/synthetic_checkpoint.h"
+#include "vlm_service/prompt/page_grid.h"
+
+namespace glyph::vlm {
+namespace {
+
+ModelConfig NanoConfig() { return *LoadModelConfig("deploy/models/nano"); }
+
+std::string Digest(const at::Tensor& tensor) {
+  const at::Tensor dense = tensor.contiguous();
+  base::Sha256 hash;
+  hash.Update(std::string_view(static_cast<const char*>(dense.data_ptr()), dense.nbytes()));
+  return base::ToHex(hash.Finish());
+}
+
+TEST(ImagePreprocessorTest, PatchesOfUploadsAreHuggingFacesBitForBit) {
+  std::ifstream file("tests/golden/model/preprocessing.json");
+  const nlohmann::json rows = nlohmann::json::parse(file);
+  ASSERT_EQ(rows.size(), 72u);
+  for (const nlohmann::json& row : rows) {
+    ModelConfig config = NanoConfig();
+    config.pages = PageLimits{};
+    if (!row["size"].is_null()) {
+      config.pages.min_pixels = row["size"]["shortest_edge"];
+      config.pages.max_pixels = row["size"]["longest_edge"];
+    }
+    const PageImage page =
+        SyntheticPage("upload", 11, row["width"], row["height"], row["mode"] == "RGB" ? 3 : 1);
+    const PageGrid grid = *PageGridOf(page.origin, page.width, page.height, config.pages);
+    EXPECT_EQ((std::vector<int>{grid.rows, grid.cols}), row["grid"].get<std::vector<int>>());
+    const at::Tensor patches = ImagePreprocessor(config, at::kFloat).Patches(page, grid);
+    EXPECT_EQ(Digest(patches), row["sha256"]) << row;
+  }
+}
+
+TEST(ImagePreprocessorTest, RenderedGrayPageIsItsRgbPage) {
+  PageImage gray = SyntheticPage("rendered", 3, 84, 56, 1);
+  gray.origin = PageOrigin::kRendered;
+  PageImage rgb = gray;
+  rgb.channels = 3;
+  rgb.pixels.clear();
+  for (const uint8_t value : gray.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);
+  const ImagePreprocessor preprocessor(NanoConfig(), at::kFloat);
+  const PageGrid grid = {.rows = 2, .cols = 3};
+
+  const at::Tensor patches = preprocessor.Patches(gray, grid);
+
+  EXPECT_EQ(patches.sizes(), (std::vector<int64_t>{24, 1176}));
+  EXPECT_TRUE(patches.equal(preprocessor.Patches(rgb, grid)));
+}
+
+// One white patch: the second of the second cell's second row, cells and patches in row order.
+TEST(ImagePreprocessorTest, PatchesGoCellByCell) {
+  PageImage page;
+  page.width = 56;
+  page.height = 28;
+  page.pixels.assign(56 * 28, 0);
+  for (int y = 14; y < 28; ++y) {
+    for (int x = 42; x < 56; ++x) page.pixels[y * 56 + x] = 255;
+  }
+  const at::Tensor patches =
+      ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, {.rows = 1, .cols = 2});
+  for (int patch = 0; patch < 8; ++patch) {
+    EXPECT_EQ(patches[patch][0].item<float>() > 0, patch == 7) << patch;
+  }
+}
+
+TEST(ImagePreprocessorTest, Bfloat16IsTheRoundedFloat) {
+  const PageImage page = SyntheticPage("upload", 11, 112, 112);
+  const PageGrid grid = {.rows = 4, .cols = 4};
+  const at::Tensor wide = ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, grid);
+  const at::Tensor narrow = ImagePreprocessor(NanoConfig(), at::kBFloat16).Patches(page, grid);
+  EXPECT_TRUE(narrow.equal(wide.to(at::kBFloat16)));
+}
+
+}  // namespace
+}  // namespace glyph::vlm
