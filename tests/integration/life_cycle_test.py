@@ -171,7 +171,11 @@ class MetricsTest(LifeCycleCase):
         memory = {name: value for name, value in series.items() if name.startswith("glyph_memory_bytes{")}
         self.assertTrue(any('service="gateway"' in name for name in memory), memory)
         self.assertTrue(any('service="vlm_service"' in name for name in memory), memory)
-        self.assertTrue(all(value > 0 for name, value in memory.items() if "process" in name))
+        processes = {n: v for n, v in memory.items() if 'component="process",kind="used"' in n}
+        self.assertEqual(len(processes), 2)
+        self.assertTrue(all(value > 0 for value in processes.values()), processes)
+        kv_peak = 'glyph_memory_peak_bytes{service="vlm_service",component="kv",window="start"}'
+        self.assertGreater(series[kv_peak], 0)
         self.assertFalse([name for name in series if "gpu" in name], "a CPU has no device memory")
         self.assertTrue(any(name.startswith("glyph_build_info{") for name in series))
 
