@@ -42,11 +42,9 @@ void GenerateCall::OnReadDone(bool ok) {
     if (end_) return;  // nothing more is read
   }
   const absl::Status status = ok ? HandleRequest() : HandleHalfClose();
-  if (!status.ok()) {
-    EndAndAbort(status);
-  } else if (ok) {
-    StartRead(&request_);
-  }
+  if (!status.ok()) return EndAndAbort(status);
+  base::MutexLock lock(mutex_);
+  if (ok && !finish_called_) StartRead(&request_);  // nothing may start after Finish
 }
 
 absl::Status GenerateCall::HandleRequest() {

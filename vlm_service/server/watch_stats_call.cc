@@ -88,8 +88,10 @@ void WatchStatsCall::FinishNow() { Finish(rpc::ToGrpcStatus(end_)); }
 void WatchStatsCall::OnCancel() { Stop(absl::CancelledError("the client stopped watching")); }
 
 void WatchStatsCall::OnDone() {
-  const auto self = std::move(self_);  // the last of them, once the alarm's callback returned
+  const auto self = std::move(self_);
   watchers_.Remove(self);
+  base::MutexLock lock(mutex_);
+  alarm_.reset();  // its callback holds this call
 }
 
 v1::WatchStatsResponse ToProto(const EngineStats& stats) {

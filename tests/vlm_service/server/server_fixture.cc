@@ -57,8 +57,10 @@ ServerFixture::ServerFixture() {
   rpc::ServerOptions options;
   options.drain = absl::Seconds(20);
   server_ = *rpc::ServerRunner::Start(options, {service_.get()});
-  channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
-                                 grpc::InsecureChannelCredentials());
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // a fixed window, for readers that stay behind
+  channel_ = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()),
+                                       grpc::InsecureChannelCredentials(), arguments);
   stub_ = v1::VlmService::NewStub(channel_);
 }
 
