@@ -187,10 +187,12 @@ RenderCall::Actions RenderCall::NextActions() {
 }
 
 void RenderCall::Perform(const Actions& actions) {
-  // A submitted step keeps the object alive past StartWrite; neither is followed by Finish here.
-  WorkerPool& pool = environment_.pool;
+  // With nothing to do, another thread may have ended the call and deleted this object. A step to
+  // submit keeps it alive past StartWrite.
   if (actions.write != nullptr) StartWrite(actions.write);
-  if (actions.submit) pool.Submit([this](WorkerTools& tools) { RunStep(tools); });
+  if (actions.submit) {
+    environment_.pool.Submit([this](WorkerTools& tools) { RunStep(tools); });
+  }
   if (actions.finish) Finish(rpc::ToGrpcStatus(*actions.finish));
 }
 

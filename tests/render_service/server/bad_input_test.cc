@@ -4,7 +4,6 @@
 
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -245,7 +244,6 @@ std::vector<Row> ImageRows() {
 
 TEST(BadInputTest, EveryRowGetsItsAnswer) {
   RenderTestServer server;
-  const std::regex leak("0x[0-9a-f]{6,}|/usr/|/home/|\\.cc|what\\(\\)");
   for (const auto& rows : {EncodingRows(), TextRows(), OptionRows(), ProtocolRows(), ImageRows()}) {
     for (const Row& row : rows) {
       const RenderOutcome outcome = server.Render(row.requests);
@@ -256,7 +254,9 @@ TEST(BadInputTest, EveryRowGetsItsAnswer) {
                 row.reason.empty() ? grpc::StatusCode::OK : grpc::StatusCode::INVALID_ARGUMENT)
           << row.name;
       EXPECT_EQ(outcome.dones.size(), row.reason.empty() ? 1u : 0u) << row.name;
-      EXPECT_FALSE(std::regex_search(message, leak)) << row.name << ": " << message;
+      for (const char* leak : {"0x", "/usr/", "/home/", ".cc", "what()"}) {
+        EXPECT_THAT(message, testing::Not(testing::HasSubstr(leak))) << row.name;
+      }
     }
   }
 }
