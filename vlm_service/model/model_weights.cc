@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/base/logging.h"
 #include "proto/rpc/error.h"
+#include "vlm_service/model/exception_cause.h"
 #include "vlm_service/model/weight_loader.h"
 
 namespace glyph::vlm {
@@ -142,7 +143,7 @@ absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(const std::stri
     weights->text_ = LoadText(loader, config);
     weights->vision_ = LoadVision(loader, config.vision);
   } catch (const std::exception& error) {
-    base::LogError("weights_not_loaded", {{"error", error.what()}});
+    base::LogError("weights_not_loaded", {{"cause", CauseOf(error)}});
     return absl::InternalError("the weights could not be loaded; the log says why");
   }
   GLYPH_RETURN_IF_ERROR(loader.status());

@@ -8,6 +8,7 @@
 #include "ATen/ops/from_blob.h"
 #include "c10/core/InferenceMode.h"
 #include "proto/base/logging.h"
+#include "vlm_service/model/exception_cause.h"
 
 namespace glyph::vlm {
 namespace {
@@ -56,7 +57,7 @@ absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
     const c10::InferenceMode no_autograd;
     return RunOrThrow(plan);
   } catch (const std::exception& error) {
-    base::LogError("step_failed", {{"error", error.what()}});
+    base::LogError("step_failed", {{"cause", CauseOf(error)}});
     return absl::InternalError("a step of the model failed; the server's log says why");
   }
 }

@@ -3,7 +3,7 @@
 
 Needs torch==2.11.0, torchvision==0.26.0, transformers==5.17.0, safetensors, tokenizers, Pillow and
 the unpacked deploy/models/nano. Run from the repository root:
-    python3 tests/reference/model/make_goldens.py [random] [nano] [preprocessing]
+    python3 tests/reference/model/make_goldens.py [random] [nano] [preprocessing] [png]
 Everything is deterministic: on one machine a second run changes no byte.
 """
 
@@ -236,8 +236,38 @@ def make_preprocessing() -> None:
     compact_json(GOLDEN / "preprocessing.json", rows)
 
 
+def make_png() -> None:
+    """Small PNGs of every kind and what PIL's convert("RGB") makes of them."""
+    folder = GOLDEN / "png"
+    folder.mkdir(exist_ok=True)
+    rgb = Image.fromarray(synthetic.pixels("png", 5, 7, 5))
+    palette = rgb.quantize(6)
+    alpha = rgb.convert("L")
+    with_alpha = rgb.copy()
+    with_alpha.putalpha(alpha)
+    images = {
+        "gray": (rgb.convert("L"), {}),
+        "gray_alpha": (with_alpha.convert("LA"), {}),
+        "one_bit": (rgb.convert("1"), {}),
+        "palette": (palette, {}),
+        "palette_two_bits": (rgb.quantize(4), {"bits": 2}),
+        "palette_transparent": (palette, {"transparency": 2}),
+        "rgb": (rgb, {}),
+        "rgb_transparent": (rgb, {"transparency": (1, 2, 3)}),
+        "rgba": (with_alpha, {}),
+    }
+    rows = []
+    for name, (image, options) in images.items():
+        image.save(folder / f"{name}.png", **options)
+        pixels = Image.open(folder / f"{name}.png").convert("RGB").tobytes()
+        rows.append({"file": f"{name}.png", "rgb": list(pixels)})
+    Image.fromarray(np.arange(35, dtype=np.uint16).reshape(5, 7) * 999).save(folder / "gray16.png")
+    compact_json(folder / "expected.json", rows)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
-    makers = {"random": make_random, "nano": make_nano, "preprocessing": make_preprocessing}
+    makers = {"random": make_random, "nano": make_nano, "preprocessing": make_preprocessing,
+              "png": make_png}
     for part in sys.argv[1:] or makers:
         makers[part]()

@@ -1,9 +1,7 @@
 #include "vlm_service/model/model_executor.h"
 
-#include <filesystem>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -146,23 +144,13 @@ TEST_F(ModelExecutorTest, APlanBeyondTheLimitsCondemnsTheStep) {
 
 TEST_F(ModelExecutorTest, LogitsThatAreNotFiniteAreMarkedAndTheStepLives) {
   // A file whose head is NaN in one row.
-  const auto weights = *Weights::Open(folder_);
-  std::vector<FileTensor> tensors;
-  for (const std::string& name : weights->names()) {
-    const TensorView view = *weights->Get(name);
-    tensors.push_back({name,
-                       DTypeName(view.dtype),
-                       view.shape,
-                       {reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size()}});
-    if (name == "lm_head.weight") {
-      const float nan = std::numeric_limits<float>::quiet_NaN();
-      tensors.back().bytes.replace(0, sizeof(nan), reinterpret_cast<const char*>(&nan),
-                                   sizeof(nan));
-    }
+  std::vector<FileTensor> tensors = ReadTensors(folder_);
+  for (FileTensor& tensor : tensors) {
+    if (tensor.name != "lm_head.weight") continue;
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    tensor.bytes.replace(0, sizeof(nan), reinterpret_cast<const char*>(&nan), sizeof(nan));
   }
-  const std::filesystem::path file = std::filesystem::path(folder_) / "model.safetensors";
-  std::filesystem::remove(file);
-  WriteSafetensors(file, tensors);
+  WriteTensors(folder_, tensors);
   const auto executor = Create();
   for (int step = 0; step < 2; ++step) {
     StepPlan plan;

@@ -1,6 +1,6 @@
 #include "vlm_service/model/model_weights.h"
 
-#include <filesystem>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -8,7 +8,6 @@
 #include "gtest/gtest.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
 #include "vlm_service/model/model_config.h"
-#include "vlm_service/weights/safetensors.h"
 
 namespace glyph::vlm {
 namespace {
@@ -20,16 +19,9 @@ using testing::HasSubstr;
 class ModelWeightsTest : public testing::Test {
  protected:
   ModelWeightsTest()
-      : folder_(MakeSyntheticModel("one_kv_head")), config_(*LoadModelConfig(folder_)) {
-    const auto weights = *Weights::Open(folder_);
-    for (const std::string& name : weights->names()) {
-      const TensorView view = *weights->Get(name);
-      tensors_.push_back({name,
-                          DTypeName(view.dtype),
-                          view.shape,
-                          {reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size()}});
-    }
-  }
+      : folder_(MakeSyntheticModel("one_kv_head")),
+        config_(*LoadModelConfig(folder_)),
+        tensors_(ReadTensors(folder_)) {}
 
   FileTensor& Tensor(const std::string& name) {
     const auto it = std::find_if(tensors_.begin(), tensors_.end(),
@@ -39,9 +31,7 @@ class ModelWeightsTest : public testing::Test {
   }
 
   absl::Status Load() const {
-    const std::filesystem::path file = std::filesystem::path(folder_) / "model.safetensors";
-    std::filesystem::remove(file);
-    WriteSafetensors(file, tensors_);
+    WriteTensors(folder_, tensors_);
     return ModelWeights::Load(folder_, config_, at::kFloat).status();
   }
 

@@ -1,5 +1,7 @@
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
 
+#include <unistd.h>
+
 #include <bit>
 #include <cmath>
 #include <filesystem>
@@ -11,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "vlm_service/weights/safetensors.h"
 
 namespace glyph::vlm {
 namespace {
@@ -115,6 +118,25 @@ void WriteSafetensors(const std::string& file, const std::vector<FileTensor>& te
   for (int i = 0; i < 8; ++i) stream.put(static_cast<char>(text.size() >> (8 * i)));
   stream << text;
   for (const FileTensor& tensor : tensors) stream << tensor.bytes;
+}
+
+std::vector<FileTensor> ReadTensors(const std::string& folder) {
+  const auto weights = *Weights::Open(folder);
+  std::vector<FileTensor> tensors;
+  for (const std::string& name : weights->names()) {
+    const TensorView view = *weights->Get(name);
+    tensors.push_back({name,
+                       DTypeName(view.dtype),
+                       view.shape,
+                       {reinterpret_cast<const char*>(view.bytes.data()), view.bytes.size()}});
+  }
+  return tensors;
+}
+
+void WriteTensors(const std::string& folder, const std::vector<FileTensor>& tensors) {
+  const fs::path file = fs::path(folder) / "model.safetensors";
+  fs::remove(file);  // a mapping of the old file stays whole
+  WriteSafetensors(file, tensors);
 }
 
 std::string MakeSyntheticModel(const std::string& name) {

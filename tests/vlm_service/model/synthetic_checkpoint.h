@@ -29,6 +29,12 @@ struct FileTensor {
   std::string bytes;
 };
 
+// The tensors of a folder of one file, to be changed and written back.
+std::vector<FileTensor> ReadTensors(const std::string& folder);
+
+// Replaces the folder's one file.
+void WriteTensors(const std::string& folder, const std::vector<FileTensor>& tensors);
+
 void WriteSafetensors(const std::string& file, const std::vector<FileTensor>& tensors);
 
 }  // namespace glyph::vlm
