@@ -167,7 +167,10 @@ void DocumentFlow::HandleGenerate(v1::GenerateResponse event) {
 }
 
 void DocumentFlow::HandleGenerateDone(const absl::Status& status) {
-  if (!status.ok()) return End(WithGenerateFields(FromUpstream(Upstream::kVlm, status)));
+  if (!status.ok()) {
+    const std::string page_source = pump_ ? pump_->source_path() : "parts";
+    return End(WithGenerateFields(FromUpstream(Upstream::kVlm, status), page_source));
+  }
   if (!finished_ || !pages_complete_) {
     return End(ProtocolError(Upstream::kVlm, "the stream ended early"));
   }

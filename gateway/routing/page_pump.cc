@@ -1,5 +1,6 @@
 #include "gateway/routing/page_pump.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/routing/upstream_error.h"
@@ -22,6 +23,11 @@ void PagePump::ReadNext() {
   }
   sources_[current_].render->Next(
       [this](absl::StatusOr<v1::RenderResponse> event) { Take(std::move(event)); });
+}
+
+std::string PagePump::source_path() const {
+  if (num_pages_ == 0) return "parts";
+  return sources_[std::min(current_, sources_.size() - 1)].render->source_path();
 }
 
 void PagePump::Resume() {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,6 +40,8 @@ class PagePump {
   void Resume();
 
   uint32_t num_pages() const { return num_pages_; }
+  // Where in AskRequest the page offered last comes from; "parts" before the first.
+  std::string source_path() const;
 
  private:
   void ReadNext();

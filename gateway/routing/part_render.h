@@ -31,6 +31,7 @@ class PartRender {
   void Cancel();
 
   uint32_t part_index() const { return part_index_; }
+  const std::string& source_path() const { return source_path_; }
   // The renderer's bounds; default until the first event.
   const v1::RenderPlan& plan() const { return plan_; }
 

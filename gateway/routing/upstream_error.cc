@@ -84,8 +84,9 @@ absl::Status WithRenderFields(const absl::Status& status, const std::string& sou
   });
 }
 
-absl::Status WithGenerateFields(const absl::Status& status) {
-  return RenameFields(status, [](absl::string_view field) {
+absl::Status WithGenerateFields(const absl::Status& status, const std::string& source_path) {
+  return RenameFields(status, [&source_path](absl::string_view field) {
+    if (absl::StartsWith(field, "offer.") || absl::StartsWith(field, "strip.")) return source_path;
     absl::ConsumePrefix(&field, "start.");
     if (absl::ConsumePrefix(&field, "options.")) return absl::StrCat("generation.", field);
     return std::string(field);

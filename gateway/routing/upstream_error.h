@@ -23,7 +23,8 @@ absl::Status CancelledByClient();
 // everything else is about the source, which lies at `source_path` ("parts[0].document.text").
 absl::Status WithRenderFields(const absl::Status& status, const std::string& source_path);
 
-// Renames the fields of a Generate call: the options become `generation.`.
-absl::Status WithGenerateFields(const absl::Status& status);
+// Renames the fields of a Generate call: the options become `generation.`, those of a page become
+// `source_path`, the part it was drawn from.
+absl::Status WithGenerateFields(const absl::Status& status, const std::string& source_path);
 
 }  // namespace glyph::gateway

@@ -197,6 +197,15 @@ TEST_F(FlowProtocolTest, DeadlineOfAServiceStaysADeadline) {
   EXPECT_EQ(rpc::GetErrorDetails(sink_->ends[0]).reason, "DEADLINE_EXCEEDED");
 }
 
+TEST_F(FlowProtocolTest, RefusedPageNamesThePartItComesFrom) {
+  Ask(DocumentRequest());
+  render(0).Send(Plan(1));
+  render(0).Send(Page());
+  generate().End(rpc::InvalidArgument("PAGE_SIZE_UNSUPPORTED", "offer.page.width_px", "too wide"));
+  ASSERT_EQ(sink_->ends.size(), 1u);
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends[0]).field, "parts[0].document.text");
+}
+
 TEST_F(FlowProtocolTest, UnknownErrorOfALibraryIsInternal) {
   Ask(DocumentRequest());
   render(0).End(absl::UnknownError("Stream removed"));
