@@ -13,7 +13,6 @@ struct Running {
   size_t request;
   SequenceSlot slot;
   std::vector<BlockId> blocks;
-  std::vector<PageId> pages;
 };
 
 class Loop {
@@ -55,24 +54,26 @@ class Loop {
     const size_t tokens = request.prompt->ids.size() + request.max_new_tokens;
     const size_t count = (tokens + block_tokens - 1) / block_tokens;
     if (count > free_blocks_.size()) return;
-    Running running = {.request = next_++, .slot = free_slots_.front(), .blocks = {}, .pages = {}};
+    Running running = {.request = next_++, .slot = free_slots_.front(), .blocks = {}};
     free_slots_.pop_front();
     for (size_t i = 0; i < count; ++i) {
       running.blocks.push_back(free_blocks_.front());
       free_blocks_.pop_front();
     }
+    std::vector<PageId> pages;
     for (size_t i = 0; i < request.pages.size(); ++i) {
-      running.pages.push_back(PageId{next_page_++});
-      plan.vision.push_back({.page = running.pages.back(),
-                             .image = request.pages[i],
-                             .grid = request.prompt->pages[i].grid});
+      pages.push_back(PageId{next_page_++});
+      plan.vision.push_back(
+          {.page = pages.back(), .image = request.pages[i], .grid = request.prompt->pages[i].grid});
     }
     plan.prefill.push_back({.slot = running.slot,
                             .prompt = request.prompt,
-                            .pages = running.pages,
+                            .pages = pages,
                             .blocks = running.blocks,
                             .sampling = request.sampling,
                             .return_logits = request.return_logits});
+    // The prompt has read them by the next step.
+    releases_.released_pages.insert(releases_.released_pages.end(), pages.begin(), pages.end());
     running_.push_back(std::move(running));
   }
 
@@ -105,8 +106,6 @@ class Loop {
   // Slots and blocks go to the back, so that later requests get others, out of order.
   void Release(const Running& running) {
     releases_.released_slots.push_back(running.slot);
-    releases_.released_pages.insert(releases_.released_pages.end(), running.pages.begin(),
-                                    running.pages.end());
     free_slots_.push_back(running.slot);
     free_blocks_.insert(free_blocks_.end(), running.blocks.rbegin(), running.blocks.rend());
   }
