@@ -1,13 +1,11 @@
 // glyph-render: serves glyph.v1.RenderService. README.md of this folder is the map.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <thread>
 
 #include "proto/base/logging.h"
-#include "proto/rpc/error.h"
 #include "proto/rpc/server_runner.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/pipeline/self_test.h"

@@ -5,6 +5,14 @@
 namespace glyph::render {
 namespace {
 
+// The line of clusters [begin, end) with the next one at `next`. In kUnicode white space at its end
+// hangs: it is not part of the line.
+LineSpan MakeLine(std::span<const ShapedCluster> clusters, size_t begin, size_t end, size_t next,
+                  WrapMode wrap) {
+  while (wrap == WrapMode::kUnicode && end > begin && clusters[end - 1].is_white) --end;
+  return {begin, end, next};
+}
+
 // The opportunity to break at cluster `i`, as the span of the line it would end. In kSpaces a line
 // that begins with a space may end before it, so an indent never cuts the word after it.
 std::optional<LineSpan> OpportunityAt(std::span<const ShapedCluster> clusters, size_t begin,
@@ -14,9 +22,7 @@ std::optional<LineSpan> OpportunityAt(std::span<const ShapedCluster> clusters, s
     return LineSpan{begin, i, i + 1};
   }
   if (i == begin || !clusters[i].can_break_before || clusters[i].is_white) return std::nullopt;
-  size_t end = i;
-  while (end > begin && clusters[end - 1].is_white) --end;
-  return LineSpan{begin, end, i};
+  return MakeLine(clusters, begin, i, i, wrap);
 }
 
 }  // namespace
@@ -31,10 +37,10 @@ std::optional<LineSpan> BreakLine(std::span<const ShapedCluster> clusters, size_
     pen += clusters[i].advance_px;
     if (pen <= width_px || hangs) continue;
     if (last) return last;
-    if (i > begin) return LineSpan{begin, i, i};
+    if (i > begin) return MakeLine(clusters, begin, i, i, wrap);
   }
   if (!paragraph_ends) return std::nullopt;
-  return LineSpan{begin, clusters.size(), clusters.size()};
+  return MakeLine(clusters, begin, clusters.size(), clusters.size(), wrap);
 }
 
 }  // namespace glyph::render

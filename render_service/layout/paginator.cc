@@ -25,7 +25,8 @@ void Paginator::AddLine(const VisualLine& line) {
                          .source_end = line.source_end,
                          .x = static_cast<int16_t>(profile_.margin_left_px),
                          .y = static_cast<int16_t>(top),
-                         .width = static_cast<int16_t>(line.width_px),
+                         .width = static_cast<int16_t>(std::min(
+                             line.width_px, profile_.padded_width_px() - profile_.margin_left_px)),
                          .height = static_cast<int16_t>(std::lround(profile_.line_pitch_px)),
                          .first_glyph = first_glyph,
                          .end_glyph = static_cast<uint32_t>(page_.glyphs.size())});

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 #include "proto/base/json.h"
+#include "proto/base/utf8.h"
 #include "proto/rpc/error.h"
 #include "render_service/layout/render_profile.h"
 
@@ -90,7 +91,9 @@ class KeyReader {
   absl::Status Finish() {
     for (const auto& [key, value] : object_.items()) {
       if (status_.ok() && taken_.count(key) == 0) {
-        status_ = Invalid(absl::StrCat("unknown key \"", key.substr(0, 64), "\""));
+        std::string shown = key.substr(0, 64);
+        shown.resize(base::ValidUtf8Prefix(shown));
+        status_ = Invalid(absl::StrCat("unknown key \"", shown, "\""));
       }
     }
     return status_;

@@ -62,6 +62,11 @@ TEST(LineBreakerTest, LetsWhiteSpaceHangInUnicodeMode) {
   EXPECT_EQ(Wrap("abc          def", 3, WrapMode::kUnicode), "abc|def");
 }
 
+TEST(LineBreakerTest, LetsWhiteSpaceHangAtTheEndOfAParagraph) {
+  EXPECT_EQ(Wrap("abc" + std::string(9000, ' '), 3, WrapMode::kUnicode), "abc");
+  EXPECT_EQ(Wrap(std::string(9000, ' '), 3, WrapMode::kUnicode), "");
+}
+
 TEST(LineBreakerTest, KeepsTheIndentOfALine) {
   EXPECT_EQ(Wrap("  ab cd", 4, WrapMode::kSpaces), "  ab|cd");
   EXPECT_EQ(Wrap("  ab cd", 4, WrapMode::kUnicode), "  ab|cd");
