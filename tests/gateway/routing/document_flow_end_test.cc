@@ -41,12 +41,12 @@ class FlowEndTest : public FlowFixture, public ::testing::WithParamInterface<Sta
     if (vlm_client_.model_calls.size() == 1) vlm_client_.model_calls[0](v1::Model());
     for (const auto& call : render_client_.calls) {
       EXPECT_TRUE(call->cancelled);
-      call->Send(Plan(1));
+      if (call->listener.on_event) call->Send(Plan(1));
       call->End(absl::CancelledError());
     }
     for (const auto& call : vlm_client_.calls) {
       EXPECT_TRUE(call->cancelled);
-      call->Send(v1::GenerateResponse());
+      if (call->listener.on_event) call->Send(v1::GenerateResponse());
       call->End(absl::CancelledError());
     }
     EXPECT_EQ(sink_->ends.size(), 1u);

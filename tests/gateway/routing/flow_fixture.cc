@@ -2,6 +2,11 @@
 
 namespace glyph::gateway {
 
+FlowFixture::~FlowFixture() {
+  for (const auto& call : render_client_.calls) call->End(absl::CancelledError());
+  for (const auto& call : vlm_client_.calls) call->End(absl::CancelledError());
+}
+
 void FlowFixture::Ask(v1::AskRequest request) {
   request.set_request_id("id");
   const FlowServices services = {render_client_, vlm_client_, profiles_, metrics_,

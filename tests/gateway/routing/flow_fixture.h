@@ -14,6 +14,9 @@ namespace glyph::gateway {
 // A flow between scripted services, a recording sink and a clock the test moves.
 class FlowFixture : public ::testing::Test {
  protected:
+  // Ends the calls that still run, as a cancelled call does.
+  ~FlowFixture() override;
+
   // Starts a flow and, when it asks for the model, answers with one that names its profile.
   void Ask(v1::AskRequest request);
 

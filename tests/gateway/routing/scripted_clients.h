@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/routing/answer_sink.h"
@@ -21,7 +22,11 @@ struct ScriptedStream {
   bool cancelled = false;
 
   void Send(Event event) { listener.on_event(std::move(event)); }
-  void End(const absl::Status& status) { listener.on_done(status); }
+  // Ends the call, once; what comes later does nothing. Like a real call it then forgets its owner.
+  void End(const absl::Status& status) {
+    const StreamListener<Event> ended = std::exchange(listener, {});
+    if (ended.on_done) ended.on_done(status);
+  }
 };
 
 struct ScriptedRender : ScriptedStream<v1::RenderResponse> {
