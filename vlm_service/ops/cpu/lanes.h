@@ -3,15 +3,26 @@
 
 #include "vlm_service/ops/cpu/kernels.h"
 
-// 16 float32 lanes and the conversions of Bf16. Everything has internal linkage, because level.cc
-// is compiled with different instruction sets into one program.
+// Vector registers of float32, reductions of 16 lanes, and the conversions of Bf16. Everything has
+// internal linkage, because level.cc is compiled with different instruction sets into one program.
 namespace glyph::vlm::cpu {
 namespace {
 
-constexpr int64_t kLanes = 16;
-using Lanes = float __attribute__((vector_size(64)));
-using WordLanes = uint32_t __attribute__((vector_size(64)));
-using HalfLanes = uint16_t __attribute__((vector_size(32)));
+// Bytes of a vector register: GCC splits a wider vector type badly.
+#if defined(__AVX512F__)
+constexpr int kRegisterBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kRegisterBytes = 32;
+#else
+constexpr int kRegisterBytes = 16;
+#endif
+using FloatRegister = float __attribute__((vector_size(kRegisterBytes)));
+using WordRegister = uint32_t __attribute__((vector_size(kRegisterBytes)));
+using HalfRegister = uint16_t __attribute__((vector_size(kRegisterBytes / 2)));
+
+constexpr int64_t kWidth = kRegisterBytes / 4;   // floats of a register
+constexpr int64_t kLanes = 16;                   // partial sums of every reduction
+constexpr int64_t kRegisters = kLanes / kWidth;  // that hold them
 
 inline float ToFloat(float value) { return value; }
 inline float ToFloat(Bf16 value) {
@@ -40,54 +51,67 @@ inline float RoundTo(float value) {
   return ToFloat(Round<T>(value));
 }
 
-inline Lanes LoadLanes(const float* p) {
-  Lanes lanes;
-  __builtin_memcpy(&lanes, p, sizeof(lanes));
-  return lanes;
+inline FloatRegister Load(const float* p) {
+  FloatRegister values;
+  __builtin_memcpy(&values, p, sizeof(values));
+  return values;
 }
-inline Lanes LoadLanes(const Bf16* p) {
-  HalfLanes half;
+inline FloatRegister Load(const Bf16* p) {
+  HalfRegister half;
   __builtin_memcpy(&half, p, sizeof(half));
-  const WordLanes words = __builtin_convertvector(half, WordLanes) << 16;
-  Lanes lanes;
-  __builtin_memcpy(&lanes, &words, sizeof(lanes));
-  return lanes;
+  const WordRegister words = __builtin_convertvector(half, WordRegister) << 16;
+  FloatRegister values;
+  __builtin_memcpy(&values, &words, sizeof(values));
+  return values;
 }
 
-// The first `count` < 16 values, then zeros.
-template <typename T>
-inline Lanes LoadTail(const T* p, int64_t count) {
+// `count` < 16 values, then zeros: what a reduction's last, unfinished step reads.
+struct Tail {
   float values[kLanes] = {};
-  for (int64_t i = 0; i < count; ++i) {
-    values[i] = ToFloat(p[i]);
-  }
-  return LoadLanes(values);
-}
 
-// Sum of the lanes, in one fixed order.
-inline float Sum(const Lanes& lanes) {
-  float values[kLanes];
-  __builtin_memcpy(values, &lanes, sizeof(lanes));
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) {
-      values[i] += values[i + width];
+  template <typename T>
+  Tail(const T* p, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      values[i] = ToFloat(p[i]);
     }
   }
-  return values[0];
+};
+
+// The upper half of `whole` plus the lower half.
+template <typename Half, typename Whole>
+inline Half Fold(const Whole& whole) {
+  static_assert(sizeof(Whole) == 2 * sizeof(Half));
+  Half halves[2];
+  __builtin_memcpy(halves, &whole, sizeof(halves));
+  return halves[0] + halves[1];
 }
 
-// sum_k a[k] * b[k] in float32.
+// Sum of the 16 lanes, in one fixed order.
+inline float Sum(const FloatRegister (&lanes)[kRegisters]) {
+  using Lanes8 = float __attribute__((vector_size(32)));
+  using Lanes4 = float __attribute__((vector_size(16)));
+  using Lanes2 = float __attribute__((vector_size(8)));
+  return Fold<float>(Fold<Lanes2>(Fold<Lanes4>(Fold<Lanes8>(lanes))));
+}
+
+// sum_k a[k] * b[k] in float32. Whatever the registers' width, lane l sums every k = l modulo 16.
 template <typename A, typename B>
 inline float Dot(const A* a, const B* b, int64_t count) {
-  Lanes sum = {};
+  FloatRegister sums[kRegisters] = {};
   int64_t k = 0;
   for (; k + kLanes <= count; k += kLanes) {
-    sum += LoadLanes(a + k) * LoadLanes(b + k);
+    for (int64_t i = 0; i < kRegisters; ++i) {
+      sums[i] += Load(a + k + i * kWidth) * Load(b + k + i * kWidth);
+    }
   }
   if (k < count) {
-    sum += LoadTail(a + k, count - k) * LoadTail(b + k, count - k);
+    const Tail a_tail(a + k, count - k);
+    const Tail b_tail(b + k, count - k);
+    for (int64_t i = 0; i < kRegisters; ++i) {
+      sums[i] += Load(a_tail.values + i * kWidth) * Load(b_tail.values + i * kWidth);
+    }
   }
-  return Sum(sum);
+  return Sum(sums);
 }
 
 }  // namespace

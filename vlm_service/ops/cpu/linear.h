@@ -6,29 +6,54 @@
 namespace glyph::vlm::cpu {
 namespace {
 
+template <int R, int N>
+using TileSums = FloatRegister[R][N][kRegisters];
+
+// sums[r][n] += x[r * inner ..] * weight[n * inner ..] over 16 values.
+template <typename T, int R, int N>
+inline void AddStep(TileSums<R, N>& sums, const float* x, const T* weight, int64_t inner) {
+  for (int64_t i = 0; i < kRegisters; ++i) {
+    FloatRegister weights[N];
+    for (int n = 0; n < N; ++n) {
+      weights[n] = Load(weight + n * inner + i * kWidth);
+    }
+    for (int r = 0; r < R; ++r) {
+      const FloatRegister values = Load(x + r * inner + i * kWidth);
+      for (int n = 0; n < N; ++n) {
+        sums[r][n][i] += values * weights[n];
+      }
+    }
+  }
+}
+
+// The last step, of fewer than 16 values.
+template <typename T, int R, int N>
+inline void AddTail(TileSums<R, N>& sums, const float* x, const T* weight, int64_t inner,
+                    int64_t count) {
+  for (int n = 0; n < N; ++n) {
+    const Tail weights(weight + n * inner, count);
+    for (int r = 0; r < R; ++r) {
+      const Tail values(x + r * inner, count);
+      for (int64_t i = 0; i < kRegisters; ++i) {
+        sums[r][n][i] += Load(values.values + i * kWidth) * Load(weights.values + i * kWidth);
+      }
+    }
+  }
+}
+
 // A tile of R rows by N outputs. Each of its sums is Dot's, so that the shape of the tile never
 // shows in a result; it only decides how often x and weights are loaded.
 template <typename T, int R, int N>
 inline void LinearTile(const LinearParams<T>& p, int64_t row, int64_t column) {
-  Lanes sums[R][N] = {};
+  const float* x = p.x + row * p.inner;
+  const T* weight = p.weight + column * p.inner;
+  TileSums<R, N> sums = {};
   int64_t k = 0;
   for (; k + kLanes <= p.inner; k += kLanes) {
-    Lanes weights[N];
-    for (int n = 0; n < N; ++n) {
-      weights[n] = LoadLanes(p.weight + (column + n) * p.inner + k);
-    }
-    for (int r = 0; r < R; ++r) {
-      const Lanes x = LoadLanes(p.x + (row + r) * p.inner + k);
-      for (int n = 0; n < N; ++n) {
-        sums[r][n] += x * weights[n];
-      }
-    }
+    AddStep<T, R, N>(sums, x + k, weight + k, p.inner);
   }
-  for (int n = 0; n < N && k < p.inner; ++n) {
-    const Lanes weights = LoadTail(p.weight + (column + n) * p.inner + k, p.inner - k);
-    for (int r = 0; r < R; ++r) {
-      sums[r][n] += LoadTail(p.x + (row + r) * p.inner + k, p.inner - k) * weights;
-    }
+  if (k < p.inner) {
+    AddTail<T, R, N>(sums, x + k, weight + k, p.inner, p.inner - k);
   }
   for (int r = 0; r < R; ++r) {
     for (int n = 0; n < N; ++n) {
@@ -38,18 +63,20 @@ inline void LinearTile(const LinearParams<T>& p, int64_t row, int64_t column) {
   }
 }
 
+// A tile for many rows fills the registers with sums; one row takes wide tiles instead, to keep
+// enough sums in flight.
+constexpr int kTileRows = kRegisterBytes == 64 ? 4 : 2;
+constexpr int kTileColumns = kRegisterBytes == 64 ? 4 : 2;
+constexpr int kRowTileColumns = 4;
+
 // All rows of N output columns.
 template <typename T, int N>
 inline void LinearColumns(const LinearParams<T>& p, int64_t column) {
   int64_t row = 0;
-  for (; row + 4 <= p.rows; row += 4) {
-    LinearTile<T, 4, N>(p, row, column);
+  for (; row + kTileRows <= p.rows; row += kTileRows) {
+    LinearTile<T, kTileRows, N>(p, row, column);
   }
-  if (row + 2 <= p.rows) {
-    LinearTile<T, 2, N>(p, row, column);
-    row += 2;
-  }
-  if (row < p.rows) {
+  for (; row < p.rows; ++row) {
     LinearTile<T, 1, N>(p, row, column);
   }
 }
@@ -57,8 +84,13 @@ inline void LinearColumns(const LinearParams<T>& p, int64_t column) {
 template <typename T>
 void Linear(const LinearParams<T>& p, int64_t begin, int64_t end) {
   int64_t column = begin;
-  for (; column + 4 <= end; column += 4) {
-    LinearColumns<T, 4>(p, column);
+  if (p.rows == 1) {
+    for (; column + kRowTileColumns <= end; column += kRowTileColumns) {
+      LinearTile<T, 1, kRowTileColumns>(p, 0, column);
+    }
+  }
+  for (; column + kTileColumns <= end; column += kTileColumns) {
+    LinearColumns<T, kTileColumns>(p, column);
   }
   for (; column < end; ++column) {
     LinearColumns<T, 1>(p, column);

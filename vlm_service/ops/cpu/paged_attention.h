@@ -8,12 +8,12 @@
 namespace glyph::vlm::cpu {
 namespace {
 
-// out[i] = out[i] * scale + factor * v[i]
+// out[i] += factor * v[i]
 template <typename T>
 inline void ScaleAdd(float* out, float factor, const T* v, int64_t count) {
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    const Lanes sum = LoadLanes(out + i) + factor * LoadLanes(v + i);
+  for (; i + kWidth <= count; i += kWidth) {
+    const FloatRegister sum = Load(out + i) + factor * Load(v + i);
     __builtin_memcpy(out + i, &sum, sizeof(sum));
   }
   for (; i < count; ++i) {
