@@ -1,0 +1,137 @@
+#include "gateway/cli/command_line.h"
+
+#include <sysexits.h>
+
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "gateway/cli/ask_command.h"
+#include "gateway/cli/render_command.h"
+#include "gateway/cli/status_command.h"
+
+namespace glyph::gateway::cli {
+namespace {
+
+using v1::GenerationOptions;
+
+// CLI11 keeps the values of each option apart; the command line says in which order they came.
+std::vector<AskOptions::Input> InOrder(const CLI::App& ask, const CLI::Option* file,
+                                       const CLI::Option* image) {
+  std::vector<AskOptions::Input> inputs;
+  size_t next_file = 0, next_image = 0;
+  for (const CLI::Option* option : ask.parse_order()) {
+    if (option == file) inputs.push_back({false, file->results()[next_file++]});
+    if (option == image) inputs.push_back({true, image->results()[next_image++]});
+  }
+  return inputs;
+}
+
+void AddServer(CLI::App& command, std::string& server) {
+  server = "127.0.0.1:8081";
+  command.add_option("--server", server, "host:port of the gateway")->capture_default_str();
+}
+
+void AddRender(CLI::App& command, v1::RenderOptions& render) {
+  command.add_option("--profile", *render.mutable_profile(), "render profile");
+  command.add_flag_function(
+      "--lenient", [&](int64_t) { render.set_lenient_utf8(true); },
+      "replace bytes that are not UTF-8 instead of refusing them");
+}
+
+template <typename T>
+void AddNumber(CLI::App& ask, GenerationOptions& generation, void (GenerationOptions::*set)(T),
+               const char* name, const char* help) {
+  ask.add_option_function<T>(
+      name, [&generation, set](const T& value) { (generation.*set)(value); }, help);
+}
+
+void AddGeneration(CLI::App& ask, GenerationOptions& generation) {
+  using G = GenerationOptions;
+  AddNumber(ask, generation, &G::set_max_tokens, "--max-tokens", "most tokens of the answer");
+  AddNumber(ask, generation, &G::set_temperature, "--temperature",
+            "0 to 2; 0 takes the likeliest token");
+  AddNumber(ask, generation, &G::set_top_p, "--top-p", "nucleus, above 0 to 1");
+  AddNumber(ask, generation, &G::set_top_k, "--top-k", "likeliest tokens kept; 0 keeps all");
+  AddNumber(ask, generation, &G::set_repetition_penalty, "--repetition-penalty",
+            "above 0 to 10; 1 is off");
+  AddNumber(ask, generation, &G::set_seed, "--seed", "repeats a sampled answer");
+  ask.add_option_function<std::vector<std::string>>(
+         "--stop",
+         [&](const std::vector<std::string>& stops) {
+           for (const std::string& stop : stops) generation.add_stop(stop);
+         },
+         "the answer ends before this text; up to 4 times")
+      ->allow_extra_args(false);
+}
+
+// The three commands and what their options fill in.
+struct CommandLine {
+  AskOptions ask;
+  std::vector<std::string> files, images;
+  CLI::App* ask_app = nullptr;
+  CLI::Option* file = nullptr;
+  CLI::Option* image = nullptr;
+  RenderCommandOptions render;
+  CLI::App* render_app = nullptr;
+  std::string status_server;
+  bool status_json = false;
+  CLI::App* status_app = nullptr;
+};
+
+void AddAsk(CLI::App& app, CommandLine& line) {
+  AskOptions& ask = line.ask;
+  line.ask_app = app.add_subcommand("ask", "ask a question about documents and images");
+  line.file = line.ask_app->add_option("--file", line.files,
+                                       "a UTF-8 text; - is stdin; may come several times");
+  line.file->allow_extra_args(false);
+  line.image = line.ask_app->add_option("--image", line.images,
+                                        "a PNG, JPEG or WebP file; may come several times");
+  line.image->allow_extra_args(false);
+  line.ask_app->add_option("question", ask.question, "what to ask")->required();
+  line.ask_app->add_flag("--allow-profile-mismatch", ask.allow_profile_mismatch,
+                         "read pages of another profile than the model's all the same");
+  line.ask_app->add_flag("--json", ask.json, "print every event as a line of JSON");
+  line.ask_app->add_flag("--progress", ask.progress, "tell the progress on stderr");
+  AddRender(*line.ask_app, ask.render);
+  AddServer(*line.ask_app, ask.server);
+  AddGeneration(*line.ask_app, ask.generation);
+}
+
+void AddRenderAndStatus(CLI::App& app, CommandLine& line) {
+  line.render_app = app.add_subcommand("render", "draw a document as PNG pages");
+  line.render_app->add_option("--file", line.render.file, "a UTF-8 text; - is stdin")->required();
+  line.render_app->add_option("-o,--output", line.render.folder, "folder of the pages")->required();
+  AddRender(*line.render_app, line.render.render);
+  AddServer(*line.render_app, line.render.server);
+  line.status_app = app.add_subcommand("status", "services, model, load and memory");
+  line.status_app->add_flag("--json", line.status_json, "print one line of JSON");
+  AddServer(*line.status_app, line.status_server);
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("glyph: asks questions about long documents");
+  app.set_version_flag("--version", std::string("glyph ") + GLYPH_VERSION);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("glyph: ") + error.what() + "; see glyph --help\n";
+  });
+  CommandLine line;
+  AddAsk(app, line);
+  AddRenderAndStatus(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  if (line.render_app->parsed()) return RunRender(line.render);
+  if (line.status_app->parsed()) {
+    return RunStatus(line.status_server, line.status_json);
+  }
+  line.ask.inputs = InOrder(*line.ask_app, line.file, line.image);
+  return RunAsk(line.ask);
+}
+
+}  // namespace glyph::gateway::cli
