@@ -149,7 +149,10 @@ absl::StatusOr<bool> StepLoop::Step() {
 }
 
 void StepLoop::AdmitWaiting() {
-  for (const Admission& admission : scheduler_.Admit()) {
+  const std::vector<Admission> admissions = scheduler_.Admit();
+  if (admissions.empty()) return;
+  Publish();
+  for (const Admission& admission : admissions) {
     ActiveRequest& request = requests_.at(admission.id);
     door_.Admit(request.id);
     request.admitted = clock_();

@@ -120,6 +120,23 @@ TEST_F(GenerateTest, CancelsMidDecodeAndFreesEverything) {
   EXPECT_EQ(engine_->Stats().counts.cancelled + engine_->Stats().counts.finished, 1);
 }
 
+TEST_F(GenerateTest, CountsACancelInsideAPageAsCancelled) {
+  constexpr int kRounds = 50;
+  const ClientPage page = RenderedPage(0, 56, 84);
+  for (int i = 0; i < kRounds; ++i) {
+    VlmClient client(stub());
+    client.Send(StartRequest("?", 1, 6));
+    client.Send(OfferRequest(page));
+    ASSERT_TRUE(client.ReadUntil([](const Answer& answer) { return !answer.decisions.empty(); }));
+    client.Send(StripRequests(page)[0]);
+    client.Cancel();
+    EXPECT_EQ(client.Finish().status.code(), absl::StatusCode::kCancelled);
+  }
+  ExpectNothingLeft();
+  EXPECT_EQ(engine_->Stats().counts.cancelled, kRounds);
+  EXPECT_EQ(engine_->Stats().counts.failed, 0);
+}
+
 TEST_F(GenerateTest, EndsAtTheClientsDeadline) {
   VlmClient client(stub(), /*timeout_ms=*/50);
   client.Send(StartRequest("?", 1, 6));  // and its page never comes

@@ -32,7 +32,9 @@ class ServerFixture : public testing::Test {
   ~ServerFixture() override;
 
   v1::VlmService::Stub& stub() { return *stub_; }
-  // Nothing of any request is left: blocks, slots, pages, queue.
+  // Waits until no request is open: a server hears of a cancel after its client's call ended.
+  void AwaitIdle();
+  // Waits until no request is open and expects that nothing of them is left: blocks, slots, pages.
   void ExpectNothingLeft();
 
   ServedModel model_;
