@@ -6,6 +6,10 @@
 namespace glyph::vlm::cpu {
 namespace {
 
+// How far ahead weights are asked for. A tile's rows are too short for the processor's own
+// prefetcher; past the end of the weights a prefetch does nothing.
+constexpr int64_t kPrefetchBytes = 8192;
+
 template <int R, int N>
 using TileSums = FloatRegister[R][N][kRegisters];
 
@@ -15,7 +19,9 @@ inline void AddStep(TileSums<R, N>& sums, const float* x, const T* weight, int64
   for (int64_t i = 0; i < kRegisters; ++i) {
     FloatRegister weights[N];
     for (int n = 0; n < N; ++n) {
-      weights[n] = Load(weight + n * inner + i * kWidth);
+      const T* at = weight + n * inner + i * kWidth;
+      __builtin_prefetch(reinterpret_cast<const char*>(at) + kPrefetchBytes);
+      weights[n] = Load(at);
     }
     for (int r = 0; r < R; ++r) {
       const FloatRegister values = Load(x + r * inner + i * kWidth);
