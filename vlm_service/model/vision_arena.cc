@@ -15,12 +15,12 @@ VisionArena::VisionArena(int64_t max_tokens, int64_t hidden_size, at::ScalarType
 
 void VisionArena::Store(PageId page, const at::Tensor& output) {
   const auto count = static_cast<size_t>(output.size(0));
+  TORCH_CHECK(!pages_.contains(page), "a page was encoded twice under one id");
   TORCH_CHECK(count <= free_.size(), "vision arena: ", count, " tokens, free ", free_.size());
   std::vector<int32_t> rows(free_.end() - static_cast<ptrdiff_t>(count), free_.end());
   free_.resize(free_.size() - count);
   ops::ScatterRows(rows_, rows, output);
-  const bool added = pages_.emplace(page, std::move(rows)).second;
-  TORCH_CHECK(added, "a page was encoded twice under one id");
+  pages_.emplace(page, std::move(rows));
 }
 
 void VisionArena::Load(PageId page, at::Tensor& out) const {
