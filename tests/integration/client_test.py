@@ -5,7 +5,7 @@ import unittest
 
 import grpc
 import services
-from client import Client, Failure, Vlm, collect, document, image, outcome, request, text
+from client import Answer, Client, Failure, Vlm, collect, document, image, outcome, request, text
 from golden import multi_page_documents, one_page_documents
 from google.protobuf import descriptor_pb2
 from health.v1 import health_pb2, health_pb2_grpc
@@ -166,8 +166,8 @@ class ErrorDetailsTest(unittest.TestCase):
         failure = client.failure_of_ask(ask)
         call.cancel()
         self.assertEqual(failure.code, grpc.StatusCode.ALREADY_EXISTS)
-        services.wait_until(lambda: not client.status().requests_in_flight, what="the end of the first")
-        self.assertEqual(client.ask(*ask.parts, request_id="twin").finished.reason, STOP)
+        services.wait_until(lambda: isinstance(client.failure_of_ask(ask), Answer),
+                            what="the id's end with its call")
 
 
 class ServerTest(unittest.TestCase):
