@@ -1,25 +1,19 @@
-// glyph-generate: a model folder, pages and a prompt in, greedy token ids out. The core without
+// glyph-generate: model folder, pages and prompt in, greedy token ids out. The core without
 // services.
-#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
-#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
-#include "proto/rpc/error.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_executor.h"
-#include "vlm_service/prompt/page_grid.h"
-#include "vlm_service/prompt/prompt_builder.h"
 #include "vlm_service/tokenizer/tokenizer.h"
 #include "vlm_service/tools/generation.h"
+#include "vlm_service/tools/generation_request.h"
 #include "vlm_service/tools/npy_file.h"
-#include "vlm_service/tools/png_image.h"
 
 namespace glyph::vlm {
 namespace {
@@ -49,32 +43,6 @@ int Fail(int code, const absl::Status& status) {
   return code;
 }
 
-// The prompt of pages and question, and the pages' pixels.
-absl::StatusOr<GenerationRequest> BuildRequest(const Flags& flags, const ModelConfig& config,
-                                               std::shared_ptr<const Tokenizer> tokenizer) {
-  GenerationRequest request;
-  std::vector<PageGrid> grids;
-  for (const std::string& file : flags.pages) {
-    GLYPH_ASSIGN_OR_RETURN(PageImage image, ReadPng(file));
-    GLYPH_ASSIGN_OR_RETURN(PageGrid grid,
-                           PageGridOf(image.origin, image.width, image.height, config.pages));
-    grids.push_back(grid);
-    request.pages.push_back(std::make_shared<const PageImage>(std::move(image)));
-  }
-  std::vector<PromptPiece> pieces;
-  if (!grids.empty()) {
-    pieces.emplace_back(std::move(grids));
-  }
-  pieces.emplace_back(flags.prompt);
-  GLYPH_ASSIGN_OR_RETURN(const auto builder, PromptBuilder::Create(std::move(tokenizer)));
-  request.prompt = std::make_shared<const Prompt>(builder->Build(pieces));
-  request.sampling.repetition_penalty = config.generation.repetition_penalty.value_or(1.0f);
-  request.max_new_tokens = flags.max_new_tokens;
-  request.stop_tokens = config.stop_token_ids;
-  request.return_logits = !flags.logits.empty();
-  return request;
-}
-
 // Memory for this one request.
 ExecutorOptions OptionsFor(const Flags& flags, const GenerationRequest& request) {
   ExecutorOptions options;
@@ -83,10 +51,7 @@ ExecutorOptions OptionsFor(const Flags& flags, const GenerationRequest& request)
   options.max_slots = 1;
   options.kv_tokens =
       static_cast<int64_t>(request.prompt->ids.size()) + int64_t{request.max_new_tokens};
-  options.max_vision_tokens = 0;
-  for (const PromptPage& page : request.prompt->pages) {
-    options.max_vision_tokens += page.grid.num_tokens();
-  }
+  options.max_vision_tokens = VisionTokens(*request.prompt);
   options.num_threads = flags.threads;
   return options;
 }
@@ -100,9 +65,12 @@ int Run(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<Tokenizer>> loaded = Tokenizer::Load(flags.model);
   if (!loaded.ok()) return Fail(kExitConfig, loaded.status());
   const std::shared_ptr<const Tokenizer> tokenizer = *std::move(loaded);
-  const absl::StatusOr<GenerationRequest> request = BuildRequest(flags, *config, tokenizer);
+  absl::StatusOr<GenerationRequest> request =
+      MakeRequest(flags.pages, flags.prompt, *config, tokenizer);
   if (absl::IsNotFound(request.status())) return Fail(kExitNoInput, request.status());
   if (!request.ok()) return Fail(kExitDataError, request.status());
+  request->max_new_tokens = flags.max_new_tokens;
+  request->return_logits = !flags.logits.empty();
   const auto executor = ModelExecutor::Create(flags.model, *config, OptionsFor(flags, *request));
   if (absl::IsUnimplemented(executor.status())) return Fail(kExitUnavailable, executor.status());
   if (!executor.ok()) return Fail(kExitConfig, executor.status());
@@ -110,8 +78,9 @@ int Run(const Flags& flags) {
   if (absl::IsOutOfRange(result.status())) return Fail(kExitDataError, result.status());
   if (!result.ok()) return Fail(kExitSoftware, result.status());
   if (request->return_logits) {
-    const absl::Status written = WriteNpy(flags.logits, result->logits);
-    if (!written.ok()) return Fail(kExitCannotCreate, written);
+    if (const absl::Status written = WriteNpy(flags.logits, result->logits); !written.ok()) {
+      return Fail(kExitCannotCreate, written);
+    }
   }
   const nlohmann::json output = {
       {"prompt_ids", request->prompt->ids},
@@ -134,23 +103,19 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", GLYPH_VERSION);
   app.add_option("--model", flags.model, "Model folder in the Hugging Face layout")->required();
   app.add_option("--page", flags.pages, "PNG file; may be given several times")
-      ->take_all()
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);
   app.add_option("--prompt", flags.prompt, "Text after the pages")->required();
   app.add_option("--max-new-tokens", flags.max_new_tokens, "Longest answer, tokens")
       ->required()
       ->check(CLI::Range(1, 1 << 24));
-  app.add_option("--logits", flags.logits,
-                 "NumPy file for the logits, float32 [num_output_tokens, vocab_size]");
+  app.add_option("--logits", flags.logits, "NumPy file of float32 [num_output_tokens, vocab_size]");
   app.add_option("--dtype", flags.dtype)->check(CLI::IsMember({"float32", "bfloat16"}));
   app.add_option("--device", flags.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--threads", flags.threads, "0: one for each core")->check(CLI::Range(0, 1024));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : glyph::vlm::kExitUsage;
+    return app.exit(error) == 0 ? 0 : glyph::vlm::kExitUsage;
   }
   return glyph::vlm::Run(flags);
 }

@@ -19,12 +19,8 @@ absl::Status CheckLimits(const GenerationRequest& request, const ExecutorLimits&
         absl::StrCat("prompt and answer are ", tokens, " tokens; the model's context is ",
                      limits.context_tokens, ": give fewer pages or a smaller --max-new-tokens"));
   }
-  int64_t vision_tokens = 0;
-  for (const PromptPage& page : request.prompt->pages) {
-    vision_tokens += page.grid.num_tokens();
-  }
   if (BlocksFor(request, limits.block_tokens) > limits.num_blocks ||
-      vision_tokens > limits.max_vision_tokens) {
+      VisionTokens(*request.prompt) > limits.max_vision_tokens) {
     return absl::OutOfRangeError(
         absl::StrCat("prompt and answer of ", tokens, " tokens exceed the executor's memory"));
   }
@@ -77,6 +73,14 @@ StepPlan LastStep(size_t num_pages) {
 int32_t BlocksFor(const GenerationRequest& request, int32_t block_tokens) {
   const auto tokens = static_cast<int32_t>(request.prompt->ids.size()) + request.max_new_tokens;
   return (tokens + block_tokens - 1) / block_tokens;
+}
+
+int64_t VisionTokens(const Prompt& prompt) {
+  int64_t tokens = 0;
+  for (const PromptPage& page : prompt.pages) {
+    tokens += page.grid.num_tokens();
+  }
+  return tokens;
 }
 
 absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request,

@@ -32,6 +32,9 @@ struct GenerationResult {
 // Blocks a request needs.
 int32_t BlocksFor(const GenerationRequest& request, int32_t block_tokens);
 
+// Image tokens of a prompt's pages.
+int64_t VisionTokens(const Prompt& prompt);
+
 // Answers one request on an idle executor, a step at a time, without an engine: uses slot 0, blocks
 // and page ids from 0. Errors are the executor's; OUT_OF_RANGE when the request exceeds its limits;
 // INTERNAL when the logits held NaN.

@@ -2,9 +2,9 @@
 #include <cstdint>
 
 // Kernels for rows of independent sequences, free of any framework: raw pointers and strides in
-// elements. A row's result never depends on the other rows of a call nor on the number of threads:
-// each output is one reduction of 16 lanes in a fixed order. Compiled once for each level of
-// x86-64, so this header holds no inline functions. T is float or Bf16; sums are float32.
+// elements. A row's result depends on no other row of a call and not on the number of threads: each
+// output is one reduction of 16 lanes in a fixed order. Compiled once for each level of x86-64, so
+// without inline functions. T is float or Bf16; sums are float32.
 namespace glyph::vlm::cpu {
 
 struct Bf16 {
@@ -77,8 +77,8 @@ struct RotaryParams {
   const float* sin;
 };
 
-// Attention of one new token a row over its paged keys and values. A task is (row, KV head); tasks
-// in [begin, end), row-major. `scratch` holds PagedAttentionScratch floats and is not shared.
+// Attention of one new token a row over its paged keys and values, for tasks (row, KV head) in
+// [begin, end), row-major. `scratch` holds PagedAttentionScratch floats.
 template <typename T>
 struct PagedAttentionParams {
   const T* q;  // [rows, kv_heads * group, head_dim], dense
@@ -101,11 +101,10 @@ struct Kernels {
   void (*layer_norm)(const LayerNormParams<T>&, int64_t begin, int64_t end);
   void (*silu_mul)(const SiluMulParams<T>&, int64_t begin, int64_t end);
   void (*rotary)(const RotaryParams<T>&, int64_t begin, int64_t end);
-  void (*paged_attention)(const PagedAttentionParams<T>&, int64_t begin, int64_t end,
-                          float* scratch);
+  void (*paged_attention)(const PagedAttentionParams<T>&, int64_t, int64_t, float* scratch);
 };
 
-// Floats of scratch one thread needs for a paged attention.
+// Floats a paged attention needs for one thread.
 int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tokens);
 
 // The builds of the kernels: levels of x86-64. kV3 (AVX2) and kV4 (AVX-512) give the same bits.

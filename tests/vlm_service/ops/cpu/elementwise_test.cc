@@ -1,0 +1,164 @@
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/vlm_service/ops/cpu/test_values.h"
+#include "vlm_service/ops/cpu/kernels.h"
+
+namespace glyph::vlm::cpu {
+namespace {
+
+template <typename T>
+class CpuElementwiseTest : public testing::Test {};
+TYPED_TEST_SUITE(CpuElementwiseTest, ElementTypes);
+
+TYPED_TEST(CpuElementwiseTest, RmsNormRoundsTheNormedValueBeforeTheWeight) {
+  constexpr int64_t kRows = 3;
+  constexpr int64_t kWidth = 37;
+  const auto x = Randoms<TypeParam>(kRows * kWidth, 4);
+  const auto weight = Randoms<TypeParam>(kWidth, 5);
+  const auto residual = Randoms<TypeParam>(kRows * kWidth, 6);
+  std::vector<double> normed;
+  std::vector<double> added;
+  for (int64_t r = 0; r < kRows; ++r) {
+    double squares = 0;
+    for (int64_t i = 0; i < kWidth; ++i) {
+      squares += std::pow(Value(x[r * kWidth + i]), 2);
+    }
+    for (int64_t i = 0; i < kWidth; ++i) {
+      const double scaled = Value(x[r * kWidth + i]) / std::sqrt(squares / kWidth + 1e-5);
+      const double value = Value(Element<TypeParam>(static_cast<float>(scaled))) * Value(weight[i]);
+      normed.push_back(value);
+      added.push_back(Value(residual[r * kWidth + i]) + value);
+    }
+  }
+  for (const Level level : RunnableLevels()) {
+    std::vector<TypeParam> out(kRows * kWidth);
+    std::vector<TypeParam> sum = residual;
+    RmsNormParams<TypeParam> params = {.x = x.data(),
+                                       .x_stride = kWidth,
+                                       .weight = weight.data(),
+                                       .out = out.data(),
+                                       .out_stride = kWidth,
+                                       .width = kWidth,
+                                       .eps = 1e-5f,
+                                       .add = false};
+    KernelsOf<TypeParam>(level).rms_norm(params, 0, kRows);
+    params.out = sum.data();
+    params.add = true;
+    KernelsOf<TypeParam>(level).rms_norm(params, 0, kRows);
+    EXPECT_LE(MaxError(out, normed), Tolerance<TypeParam>(2));
+    EXPECT_LE(MaxError(sum, added), Tolerance<TypeParam>(4));
+  }
+}
+
+TYPED_TEST(CpuElementwiseTest, LayerNormIsWithinRounding) {
+  constexpr int64_t kRows = 2;
+  constexpr int64_t kWidth = 51;
+  const auto x = Randoms<TypeParam>(kRows * kWidth, 7);
+  const auto weight = Randoms<TypeParam>(kWidth, 8);
+  const auto bias = Randoms<TypeParam>(kWidth, 9);
+  std::vector<double> expected;
+  for (int64_t r = 0; r < kRows; ++r) {
+    double mean = 0;
+    double variance = 0;
+    for (int64_t i = 0; i < kWidth; ++i) mean += Value(x[r * kWidth + i]) / kWidth;
+    for (int64_t i = 0; i < kWidth; ++i) {
+      variance += std::pow(Value(x[r * kWidth + i]) - mean, 2) / kWidth;
+    }
+    for (int64_t i = 0; i < kWidth; ++i) {
+      expected.push_back((Value(x[r * kWidth + i]) - mean) / std::sqrt(variance + 1e-5) *
+                             Value(weight[i]) +
+                         Value(bias[i]));
+    }
+  }
+  for (const Level level : RunnableLevels()) {
+    std::vector<TypeParam> out(kRows * kWidth);
+    KernelsOf<TypeParam>(level).layer_norm({.x = x.data(),
+                                            .weight = weight.data(),
+                                            .bias = bias.data(),
+                                            .out = out.data(),
+                                            .width = kWidth,
+                                            .eps = 1e-5f},
+                                           0, kRows);
+    EXPECT_LE(MaxError(out, expected), Tolerance<TypeParam>(4));
+  }
+}
+
+TYPED_TEST(CpuElementwiseTest, SiluMulReadsStridedHalves) {
+  constexpr int64_t kRows = 3;
+  constexpr int64_t kWidth = 19;
+  const auto gate_up = Randoms<TypeParam>(kRows * 2 * kWidth, 10);
+  std::vector<double> expected;
+  for (int64_t r = 0; r < kRows; ++r) {
+    for (int64_t i = 0; i < kWidth; ++i) {
+      const double gate = Value(gate_up[r * 2 * kWidth + i]);
+      expected.push_back(gate / (1 + std::exp(-gate)) *
+                         Value(gate_up[r * 2 * kWidth + kWidth + i]));
+    }
+  }
+  for (const Level level : RunnableLevels()) {
+    std::vector<TypeParam> out(kRows * kWidth);
+    KernelsOf<TypeParam>(level).silu_mul({.gate = gate_up.data(),
+                                          .up = gate_up.data() + kWidth,
+                                          .in_stride = 2 * kWidth,
+                                          .out = out.data(),
+                                          .out_stride = kWidth,
+                                          .width = kWidth},
+                                         0, kRows);
+    EXPECT_LE(MaxError(out, expected), Tolerance<TypeParam>(1));
+  }
+}
+
+// Two heads of 10 values, of which the first 6 rotate by three angles on two axes.
+TYPED_TEST(CpuElementwiseTest, RotaryRotatesPairsByTheirAxis) {
+  const std::vector<int32_t> positions = {0, 3, 1, 4, 2, 2};  // [2 axes, 3 rows]
+  const std::vector<int32_t> axis = {0, 1, 1};
+  std::vector<float> cosines;
+  std::vector<float> sines;
+  for (int i = 0; i < 5 * 3; ++i) {
+    const double angle = (i / 3) * std::pow(0.3, i % 3);
+    cosines.push_back(static_cast<float>(std::cos(angle)));
+    sines.push_back(static_cast<float>(std::sin(angle)));
+  }
+  const auto x = Randoms<TypeParam>(3 * 2 * 10, 11);
+  for (const bool adjacent : {true, false}) {
+    std::vector<double> expected;
+    for (const TypeParam value : x) expected.push_back(Value(value));
+    for (int row = 0; row < 3; ++row) {
+      for (int i = 0; i < 3; ++i) {
+        const int angle = positions[axis[i] * 3 + row] * 3 + i;
+        for (int head = 0; head < 2; ++head) {
+          const int first = (row * 2 + head) * 10 + (adjacent ? 2 * i : i);
+          const int second = first + (adjacent ? 1 : 3);
+          const double a = Value(x[first]);
+          const double b = Value(x[second]);
+          expected[first] = a * cosines[angle] - b * sines[angle];
+          expected[second] = b * cosines[angle] + a * sines[angle];
+        }
+      }
+    }
+    for (const Level level : RunnableLevels()) {
+      std::vector<TypeParam> out = x;
+      KernelsOf<TypeParam>(level).rotary({.x = out.data(),
+                                          .row_stride = 20,
+                                          .head_stride = 10,
+                                          .heads = 2,
+                                          .half = 3,
+                                          .step = adjacent ? 2 : 1,
+                                          .gap = adjacent ? 1 : 3,
+                                          .round_products = adjacent,
+                                          .positions = positions.data(),
+                                          .rows = 3,
+                                          .axis = axis.data(),
+                                          .cos = cosines.data(),
+                                          .sin = sines.data()},
+                                         0, 3);
+      EXPECT_LE(MaxError(out, expected), Tolerance<TypeParam>(2));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace glyph::vlm::cpu
