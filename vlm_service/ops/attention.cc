@@ -3,9 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include "ATen/Parallel.h"
 #include "ATen/ops/scaled_dot_product_attention.h"
 #include "vlm_service/ops/element_type.h"
+#include "vlm_service/ops/parallel.h"
 
 namespace glyph::vlm::ops {
 
@@ -43,7 +43,7 @@ void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
     };
     const int64_t tasks = q.size(0) * kv_heads;
     const int64_t cost = 2 * params.group * params.head_dim * tokens * kv_heads / tasks;
-    at::parallel_for(0, tasks, GrainSize(cost), [&](int64_t begin, int64_t end) {
+    ParallelFor(0, tasks, GrainSize(cost), [&](int64_t begin, int64_t end) {
       std::vector<float> scratch(
           cpu::PagedAttentionScratch(params.group, params.head_dim, params.block_tokens));
       cpu::KernelsOf<T>().paged_attention(params, begin, end, scratch.data());

@@ -22,10 +22,4 @@ T* Data(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;
 }
 
-// Items one thread should at least get when an item costs `cost` multiplications.
-inline int64_t GrainSize(int64_t cost) {
-  constexpr int64_t kMinCost = 1 << 15;
-  return cost >= kMinCost ? 1 : (kMinCost + cost - 1) / (cost < 1 ? 1 : cost);
-}
-
 }  // namespace glyph::vlm::ops

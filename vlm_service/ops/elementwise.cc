@@ -1,8 +1,8 @@
 #include "vlm_service/ops/elementwise.h"
 
-#include "ATen/Parallel.h"
 #include "ATen/ops/gelu.h"
 #include "vlm_service/ops/element_type.h"
+#include "vlm_service/ops/parallel.h"
 
 namespace glyph::vlm::ops {
 namespace {
@@ -25,9 +25,9 @@ void RmsNormInto(const at::Tensor& out, const at::Tensor& x, const at::Tensor& w
         .eps = static_cast<float>(eps),
         .add = add,
     };
-    at::parallel_for(
-        0, x.size(0), GrainSize(kNormCost * params.width),
-        [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().rms_norm(params, begin, end); });
+    ParallelFor(0, x.size(0), GrainSize(kNormCost * params.width), [&](int64_t begin, int64_t end) {
+      cpu::KernelsOf<T>().rms_norm(params, begin, end);
+    });
   });
 }
 
@@ -53,9 +53,9 @@ void LayerNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
         .width = x.size(1),
         .eps = static_cast<float>(eps),
     };
-    at::parallel_for(
-        0, x.size(0), GrainSize(kNormCost * params.width),
-        [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().layer_norm(params, begin, end); });
+    ParallelFor(0, x.size(0), GrainSize(kNormCost * params.width), [&](int64_t begin, int64_t end) {
+      cpu::KernelsOf<T>().layer_norm(params, begin, end);
+    });
   });
 }
 
@@ -70,7 +70,7 @@ void SiluMul(at::Tensor& out, const at::Tensor& gate, const at::Tensor& up) {
         .out_stride = out.stride(0),
         .width = gate.size(1),
     };
-    at::parallel_for(
+    ParallelFor(
         0, gate.size(0), GrainSize(kSiluCost * params.width),
         [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().silu_mul(params, begin, end); });
   });

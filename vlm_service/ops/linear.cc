@@ -1,9 +1,9 @@
 #include "vlm_service/ops/linear.h"
 
-#include "ATen/Parallel.h"
 #include "ATen/ops/addmm.h"
 #include "ATen/ops/mm.h"
 #include "vlm_service/ops/element_type.h"
+#include "vlm_service/ops/parallel.h"
 
 namespace glyph::vlm::ops {
 namespace {
@@ -29,7 +29,7 @@ void LinearRows(at::Tensor& out, const at::Tensor& x, const LinearWeights& weigh
         .rows = x.size(0),
         .inner = x.size(1),
     };
-    at::parallel_for(
+    ParallelFor(
         0, out.size(1), GrainSize(params.rows * params.inner),
         [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().linear(params, begin, end); });
   });

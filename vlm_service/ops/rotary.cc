@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "ATen/Parallel.h"
 #include "ATen/ops/arange.h"
 #include "ATen/ops/outer.h"
 #include "ATen/ops/pow.h"
 #include "vlm_service/ops/element_type.h"
+#include "vlm_service/ops/parallel.h"
 
 namespace glyph::vlm::ops {
 
@@ -45,9 +45,9 @@ void Rotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table
         .cos = Data<const float>(table.cos),
         .sin = Data<const float>(table.sin),
     };
-    at::parallel_for(
-        0, x.size(0), GrainSize(8 * half * params.heads),
-        [&](int64_t begin, int64_t end) { cpu::KernelsOf<T>().rotary(params, begin, end); });
+    ParallelFor(0, x.size(0), GrainSize(8 * half * params.heads), [&](int64_t begin, int64_t end) {
+      cpu::KernelsOf<T>().rotary(params, begin, end);
+    });
   });
 }
 
