@@ -9,7 +9,7 @@
 namespace glyph::gateway::cli {
 namespace {
 
-constexpr int kInterrupted = 130;
+constexpr int kExitInterrupted = 130;
 
 sigset_t Interrupts() {
   sigset_t signals;
@@ -33,7 +33,7 @@ void CancelOnInterrupt(grpc::ClientContext& context) {
     sigwait(&signals, &signal);
     context.TryCancel();
     sigwait(&signals, &signal);
-    _exit(kInterrupted);
+    _exit(kExitInterrupted);
   }).detach();
 }
 

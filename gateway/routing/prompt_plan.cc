@@ -7,7 +7,7 @@ namespace glyph::gateway {
 namespace {
 
 // Of one Generate call (vlm.proto, PageGroup).
-constexpr uint32_t kMaxPages = 256;
+constexpr uint32_t kMaxPromptPages = 256;
 
 // Adds room for the pages of `render` to the prompt and its bounds to the client's plan.
 void AddPages(PartRender& render, PromptPlan& plan) {
@@ -49,10 +49,10 @@ absl::StatusOr<PromptPlan> PlanPrompt(const v1::AskRequest& request,
   }
   const uint32_t max_pages = plan.plan.max_pages();
   if (!renders.empty() && max_pages == 0) return EmptyDocumentError();
-  if (max_pages > kMaxPages) {
+  if (max_pages > kMaxPromptPages) {
     return rpc::InvalidArgument(
         "TOO_MANY_PAGES", "parts",
-        absl::StrCat("the request needs up to ", max_pages, " pages; at most ", kMaxPages,
+        absl::StrCat("the request needs up to ", max_pages, " pages; at most ", kMaxPromptPages,
                      " fit into one request: send fewer or shorter documents"));
   }
   return plan;
