@@ -23,7 +23,7 @@ struct ServerOptions {
 };
 
 // One gRPC server with health (grpc.health.v1), reflection and keepalive, that drains on SIGTERM or
-// SIGINT. Health is NOT_SERVING until SetServing(true).
+// SIGINT. Health is NOT_SERVING until SetServing(true). Compressed messages are UNIMPLEMENTED.
 //   BlockStopSignals();  // first line of main, before any thread
 //   GLYPH_ASSIGN_OR_RETURN(auto server, ServerRunner::Start(options, {&service}));
 //   AnnouncePorts({{"grpc", server->port()}});

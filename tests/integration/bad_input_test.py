@@ -6,6 +6,7 @@ import math
 import re
 import threading
 import unittest
+import zlib
 
 import grpc
 import services
@@ -13,6 +14,7 @@ from client import Answer, Client, Failure, Vlm, collect, document, image, outco
 from golden import one_page_documents
 
 import pictures
+import raw_http2
 from glyph.v1 import gateway_pb2, vlm_pb2
 
 CANARY = "CanaryPhrase"  # must never come back in an error nor stand in a log
@@ -51,6 +53,7 @@ class BadInputCase(unittest.TestCase):
 
     def tearDown(self):
         stack.assert_alive()
+        self.assertIsInstance(client.failure_of_ask(doc("Key: value")), Answer)
         self.assertEqual(vlm.wait_idle(30).kv_blocks_used, 0)
 
     def check_failure(self, failure, code, field=None):
@@ -326,12 +329,75 @@ class RequestTest(BadInputCase):
         raw = client.channel.unary_unary("/glyph.v1.GlyphService/Open", request_serializer=bytes)
         self.assertEqual(outcome(lambda: raw(b"", timeout=10)).code, UNIMPLEMENTED)
 
-    def test_a_compressed_bomb_is_capped_by_its_unpacked_size(self):
-        before = stack.gateway.resident_bytes()
-        failure = outcome(lambda: collect(client.stub.Ask(
-            doc(b"\0" * (60 * MIB)), timeout=60, compression=grpc.Compression.Gzip)))
-        self.assertEqual(failure.code, EXHAUSTED)
-        self.assertLess(stack.gateway.resident_bytes() - before, 100 * MIB)
+    def test_compressed_requests_are_unimplemented(self):
+        for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            with self.subTest(compression):
+                failure = outcome(lambda: collect(client.stub.Ask(
+                    doc("Key: value"), timeout=10, compression=compression)))  # noqa: B023
+                self.assertIsInstance(failure, Failure, "it was accepted")
+                self.assertEqual(failure.code, UNIMPLEMENTED)
+                self.assert_tells_nothing(failure)
+
+
+class WireTest(BadInputCase):
+    """Calls that no gRPC library makes."""
+    ASK = "/glyph.v1.GlyphService/Ask"
+    REQUEST = doc("Key: value")
+    BYTES = REQUEST.SerializeToString()
+    SNAPPY = b"\xff\x06\0\0sNaPpY"  # how its streams start
+
+    def reply(self, body, headers, service=None, port="grpc", path=ASK):
+        return raw_http2.call((service or stack.gateway).port(port), path, body, headers)
+
+    def check_status(self, reply, *codes):
+        self.assertIn(reply.headers.get("grpc-status"), [str(code.value[0]) for code in codes], reply)
+        self.assertEqual(reply.headers["content-type"], "application/grpc")
+        told = reply.headers.get("grpc-message", "")
+        self.assertIsNone(LEAK.search(told), told)
+        self.assertNotIn(CANARY, told)
+
+    def test_a_request_of_another_content_type_is_read_as_grpc(self):
+        expected = collect(client.stub.Ask(self.REQUEST, timeout=60))
+        for content_type in ("text/plain", "application/json", ""):
+            with self.subTest(content_type):
+                reply = self.reply(raw_http2.message(self.BYTES), {"content-type": content_type})
+                self.check_status(reply, grpc.StatusCode.OK)
+                answer = collect(map(gateway_pb2.AskResponse.FromString, reply.messages()))
+                self.assertEqual(answer.ids, expected.ids)
+
+    def test_a_body_that_holds_no_grpc_message_asks_nothing(self):
+        rows = (("application/json", f'{{"parts":[{{"text":"{CANARY}"}}]}}'.encode()),
+                ("application/x-www-form-urlencoded", f"text={CANARY}".encode()),
+                ("application/x-protobuf", self.BYTES), ("text/plain", b""))
+        for content_type, body in rows:
+            with self.subTest(content_type):
+                reply = self.reply(body, {"content-type": content_type})
+                # The library fails the call itself or, when it is late, hands over an empty request.
+                self.check_status(reply, UNIMPLEMENTED, INVALID)
+                self.assertEqual(reply.data, b"")
+
+    def test_unknown_compressions_are_unimplemented(self):
+        # The library knows no such encoding, reads the bytes as they are and finds no message.
+        body = raw_http2.message(self.SNAPPY + self.BYTES, compressed=True)
+        for encoding in ("snappy", "stream/gzip", "x" * 126):
+            with self.subTest(encoding):
+                self.check_status(self.reply(body, {"grpc-encoding": encoding}), UNIMPLEMENTED)
+
+    def test_bombs_are_refused_before_they_are_unpacked(self):
+        packer = zlib.compressobj(1, wbits=31)  # gzip
+        packed = b"".join(packer.compress(bytes(MIB)) for _ in range(1024)) + packer.flush()
+        rows = ((stack.gateway, "grpc", self.ASK),
+                (stack.gateway, "grpc", "/glyph.v1.GlyphService/AskStream"),
+                (stack.render, "render", "/glyph.v1.RenderService/Render"),
+                (stack.vlm, "vlm", "/glyph.v1.VlmService/Generate"))
+        for service, port, path in rows:
+            with self.subTest(path):
+                service.forget_peak()
+                before = service.peak_bytes()
+                reply = self.reply(raw_http2.message(packed, compressed=True),
+                                   {"grpc-encoding": "gzip"}, service, port, path)
+                self.check_status(reply, UNIMPLEMENTED)
+                self.assertLess(service.peak_bytes() - before, 80 * MIB)
 
 
 class LifeCycleTest(BadInputCase):
@@ -379,6 +445,31 @@ class AskStreamTest(BadInputCase):
         for name, messages in cases.items():
             with self.subTest(name):
                 self.check_failure(self.failure(*messages), INVALID)
+
+    def filled_with_256_mib(self, num_images):
+        """Start of `num_images` images and chunks for 16 of them, each as large as one may be."""
+        sources = [image(b"")] * num_images
+        messages = [gateway_pb2.AskStreamRequest(start=request(*sources, generation=SHORT))]
+        for index in range(16):
+            messages += [self.chunk(index, b"x" * MIB)] * 16
+        return messages
+
+    def test_a_byte_above_256_mib_of_all_parts_is_refused(self):
+        messages = [*self.filled_with_256_mib(17), self.chunk(16, b"x")]
+        for attempt in range(5):  # the gateway holds 1 GiB: what it refuses, it must let go
+            with self.subTest(attempt):
+                stack.gateway.forget_peak()
+                before = stack.gateway.peak_bytes()
+                failure = self.failure(*messages)
+                self.check_failure(failure, INVALID, "parts")
+                self.assertEqual(failure.reason, "INPUT_TOO_LARGE")
+                self.assertLess(stack.gateway.peak_bytes() - before, (256 + 80) * MIB)
+
+    def test_all_256_mib_of_all_parts_reach_the_renderer(self):
+        failure = self.failure(*self.filled_with_256_mib(16))
+        self.check_failure(failure, INVALID)
+        self.assertEqual(failure.reason, "IMAGE_UNSUPPORTED")
+        self.assertRegex(failure.fields[0], r"^parts\[\d+\]\.image\.data$")
 
     def test_an_early_half_close_reads_what_came(self):
         answer = self.failure(self.START, self.chunk(0, b"Key: value"))

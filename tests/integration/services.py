@@ -75,10 +75,20 @@ class Service:
         return self._process.wait(limit_s)
 
     def resident_bytes(self):
+        return self._memory("VmRSS")
+
+    def peak_bytes(self):
+        """Most resident bytes since forget_peak."""
+        return self._memory("VmHWM")
+
+    def forget_peak(self):
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def _memory(self, name):
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
-        raise AssertionError(f"{self.name} has no VmRSS")
+        raise AssertionError(f"{self.name} has no {name}")
 
     def kill(self):
         if self.alive():

@@ -1,5 +1,6 @@
 #include "gateway/server/ask_assembler.h"
 
+#include <algorithm>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -7,6 +8,11 @@
 
 namespace glyph::gateway {
 namespace {
+
+// As gateway.proto states them, bytes.
+constexpr size_t kOneChunk = 1 << 20;
+constexpr size_t kOneDocument = 16 << 20;
+constexpr size_t kAllParts = 256 << 20;
 
 class AskAssemblerTest : public ::testing::Test {
  protected:
@@ -23,6 +29,23 @@ class AskAssemblerTest : public ::testing::Test {
     message.mutable_chunk()->set_part_index(part);
     message.mutable_chunk()->set_data(data);
     return message;
+  }
+  // A start of 17 documents, and chunks that put `num_bytes` into the first ones, each filled to
+  // its own bound.
+  static void FillDocuments(AskAssembler& assembler, size_t num_bytes) {
+    v1::AskStreamRequest start;
+    for (int i = 0; i < 17; ++i) start.mutable_start()->add_parts()->mutable_document();
+    ASSERT_TRUE(assembler.Add(start).ok());
+    for (size_t sent = 0; sent < num_bytes; sent += kOneChunk) {
+      const std::string data(std::min(kOneChunk, num_bytes - sent), 'x');
+      const auto part = static_cast<uint32_t>(sent / kOneDocument);
+      ASSERT_TRUE(assembler.Add(Chunk(part, data)).ok()) << "after " << sent << " bytes";
+    }
+  }
+  static size_t NumDocumentBytes(const v1::AskRequest& request) {
+    size_t num_bytes = 0;
+    for (const v1::AskPart& part : request.parts()) num_bytes += part.document().text().size();
+    return num_bytes;
   }
   std::string ReasonOf(const absl::Status& status) { return rpc::GetErrorDetails(status).reason; }
 
@@ -61,19 +84,28 @@ TEST_F(AskAssemblerTest, RefusesPartsThatDoNotExistOrAreDone) {
 
 TEST_F(AskAssemblerTest, BoundsAChunk) {
   ASSERT_TRUE(assembler_.Add(Start()).ok());
-  EXPECT_TRUE(assembler_.Add(Chunk(0, std::string(1 << 20, 'x'))).ok());
-  const absl::Status status = assembler_.Add(Chunk(0, std::string((1 << 20) + 1, 'x')));
+  EXPECT_TRUE(assembler_.Add(Chunk(0, std::string(kOneChunk, 'x'))).ok());
+  const absl::Status status = assembler_.Add(Chunk(0, std::string(kOneChunk + 1, 'x')));
   EXPECT_EQ(ReasonOf(status), "CHUNK_TOO_LARGE");
   EXPECT_EQ(rpc::GetErrorDetails(status).field, "chunk.data");
 }
 
-TEST_F(AskAssemblerTest, BoundsAllPartsTogether) {
-  v1::AskStreamRequest start;
-  for (int i = 0; i < 17; ++i) start.mutable_start()->add_parts()->mutable_document();
-  ASSERT_TRUE(assembler_.Add(start).ok());
-  const std::string mebibyte(1 << 20, 'x');
-  for (uint32_t i = 0; i < 256; ++i) ASSERT_TRUE(assembler_.Add(Chunk(i / 16, mebibyte)).ok());
-  EXPECT_EQ(ReasonOf(assembler_.Add(Chunk(16, "x"))), "INPUT_TOO_LARGE");
+TEST_F(AskAssemblerTest, TakesAllPartsTogetherUpToTheLastAllowedByte) {
+  for (const size_t num_bytes : {kAllParts - 1, kAllParts}) {
+    AskAssembler assembler(budget_);
+    FillDocuments(assembler, num_bytes);
+    const auto request = assembler.Finish();
+    ASSERT_TRUE(request.ok()) << num_bytes << ": " << request.status();
+    EXPECT_EQ(NumDocumentBytes(*request), num_bytes);
+  }
+}
+
+TEST_F(AskAssemblerTest, RefusesTheFirstByteAboveTheBoundOfAllParts) {
+  FillDocuments(assembler_, kAllParts);
+  const absl::Status status = assembler_.Add(Chunk(16, "x"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(status), "INPUT_TOO_LARGE");
+  EXPECT_EQ(rpc::GetErrorDetails(status).field, "parts");
 }
 
 TEST_F(AskAssemblerTest, RefusesWhatTheGatewayHasNoRoomFor) {

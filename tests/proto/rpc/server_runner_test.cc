@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <future>
 #include <memory>
@@ -156,6 +157,23 @@ class ServerRunnerSignalTest : public testing::Test {
  protected:
   ServerRunnerSignalTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
+
+TEST(ServerRunnerTest, RefusesCompressedMessages) {
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    HoldingService service;
+    auto server = ServerRunner::Start({}, {&service});
+    ASSERT_TRUE(server.ok()) << server.status();
+
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    context.set_compression_algorithm(algorithm);
+    glyph::v1::GetStatusResponse response;
+    auto stub = glyph::v1::GlyphService::NewStub(ChannelTo(**server));
+    const grpc::Status status = stub->GetStatus(&context, {}, &response);
+
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
+  }
+}
 
 // Ends with 0 when, at the time of on_drain, health says NOT_SERVING and the held call still runs,
 // and when that call then ends well.
