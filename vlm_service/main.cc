@@ -2,7 +2,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -24,6 +23,8 @@ struct Flags {
   std::string host = "127.0.0.1";
   int port = 8083;
   int32_t max_waiting = 128;
+  std::string prefix_cache = "on";
+  StepBudget budget;
   std::string log_file;
 };
 
@@ -47,6 +48,8 @@ int Serve(const Flags& flags) {
   };
   EngineOptions options;
   options.max_waiting = flags.max_waiting;
+  options.budget = flags.budget;
+  options.budget.reuse_prefixes = flags.prefix_cache == "on";
   options.on_failure = [] { kill(getpid(), SIGTERM); };  // drains what is left, then exits with 1
   Engine engine(std::move(model->executor), std::move(model->tokens), clock, std::move(options));
   VlmServiceImpl service({engine, model->served, *model->prompts});
@@ -78,6 +81,17 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--max-waiting", flags.max_waiting, "Requests that wait; more are refused")
       ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--prefix-cache", flags.prefix_cache, "Compute equal prefixes and pages once")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  app.add_option("--max-chunk", flags.budget.max_chunk_tokens,
+                 "Tokens of one prompt that a step prefills at most")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  app.add_option("--idle-step-ms", flags.budget.idle_ms,
+                 "Milliseconds of a step while nothing decodes: how late a cancel may be heard")
+      ->check(CLI::Range(1.0, 60000.0))
       ->capture_default_str();
   app.add_option("--threads", model.num_threads, "Threads of the model; 0: one for each core")
       ->check(CLI::Range(0, 1024))

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kDefaultKvTokens = 65536;
 constexpr int64_t kDefaultKvBytes = int64_t{1} << 30;
-constexpr int64_t kMaxVisionTokens = 32768;
+constexpr int64_t kLargestPageTokens = 16777216 / (28 * 28);  // page.proto
 
 int64_t KvTokens(const ModelFlags& flags, const TextConfig& text) {
   if (flags.kv_tokens > 0) return flags.kv_tokens;
@@ -30,7 +30,7 @@ ExecutorOptions OptionsFor(const ModelFlags& flags, const TextConfig& text) {
   options.dtype = flags.dtype == "float32" ? ModelDType::kFloat32 : ModelDType::kBFloat16;
   options.max_slots = flags.max_running;
   options.kv_tokens = KvTokens(flags, text);
-  options.max_vision_tokens = std::min(kMaxVisionTokens, options.kv_tokens);
+  options.max_vision_tokens = 2 * std::min(kLargestPageTokens, options.kv_tokens);
   options.num_threads = flags.num_threads;
   return options;
 }

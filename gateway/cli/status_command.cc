@@ -28,9 +28,9 @@ void DescribeModel(const v1::Model& model, std::string& text) {
 void DescribeLoad(const v1::WatchStatsResponse& stats, std::string& text) {
   absl::StrAppendFormat(&text,
                         "load            %d running, %d waiting, %d of %d KV blocks of %d tokens "
-                        "used\n",
+                        "used, %d cached\n",
                         stats.running(), stats.waiting(), stats.kv_blocks_used(),
-                        stats.kv_blocks_total(), stats.block_tokens());
+                        stats.kv_blocks_total(), stats.block_tokens(), stats.kv_blocks_cached());
   for (const v1::MemoryUse& use : stats.memory()) {
     absl::StrAppendFormat(&text, "memory          %s %s: %.1f MiB used, peak %.1f MiB\n",
                           use.device(), use.component(), Mebibytes(use.used_bytes()),

@@ -13,8 +13,8 @@ prometheus::MetricFamily MakeFamily(const std::string& name, const std::string& 
   for (const Sample& sample : samples) {
     prometheus::ClientMetric metric;
     for (const auto& [label, value] : sample.labels) metric.label.push_back({label, value});
-    metric.gauge.value = static_cast<double>(sample.value);
-    metric.counter.value = static_cast<double>(sample.value);
+    metric.gauge.value = sample.value;
+    metric.counter.value = sample.value;
     family.metric.push_back(std::move(metric));
   }
   return family;

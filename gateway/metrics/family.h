@@ -1,5 +1,4 @@
 #pragma once
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +11,12 @@ using LabelValues = std::vector<std::pair<std::string, std::string>>;
 
 // One series of a family that is built anew at each scrape.
 struct Sample {
+  template <typename Number>
+  Sample(LabelValues labels_of_it, Number number)
+      : labels(std::move(labels_of_it)), value(static_cast<double>(number)) {}
+
   LabelValues labels;
-  uint64_t value = 0;
+  double value;
 };
 
 prometheus::MetricFamily GaugeFamily(const std::string& name, const std::string& help,

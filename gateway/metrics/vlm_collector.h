@@ -7,8 +7,8 @@
 
 namespace glyph::gateway {
 
-// Exposes what vlm_service reports: load, KV blocks and counters. While it is not connected its
-// series are absent rather than zero. `stats` outlives it. Thread-safe.
+// Exposes what vlm_service reports: load, KV blocks, pages and counters. While it is not connected
+// its series are absent rather than zero. `stats` outlives it. Thread-safe.
 class VlmCollector final : public prometheus::Collectable {
  public:
   explicit VlmCollector(const VlmStats& stats) : stats_(stats) {}

@@ -74,39 +74,63 @@ void Answer::AddEncodedPage(const v1::PageEncoded& page) {
 
 void Answer::AddTokens(const v1::Tokens& tokens) {
   if (tokens.tokens().empty()) return;
-  AddTiming(static_cast<uint32_t>(tokens.tokens_size()));
+  AddTiming(tokens);
   for (const v1::Token& token : tokens.tokens()) {
-    delta_.add_token_ids(token.id());
-    delta_.mutable_text()->append(token.text());
+    v1::AskDelta& delta = deltas_[token.sample()];
+    delta.add_token_ids(token.id());
+    delta.mutable_text()->append(token.text());
+    if (!token.has_logprob()) continue;
+    v1::AskLogprob& logprob = *delta.add_logprobs();
+    logprob.set_logprob(token.logprob());
+    *logprob.mutable_top_logprobs() = token.top_logprobs();
   }
-  FlushDelta();
+  for (auto& [sample, delta] : deltas_) {
+    delta.set_sample(sample);
+    FlushDelta(delta);
+  }
 }
 
-void Answer::AddTiming(uint32_t num_tokens) {
+void Answer::AddSampleFinished(const v1::SampleFinished& finished) {
+  v1::AskDelta& delta = deltas_[finished.sample()];
+  delta.set_sample(finished.sample());
+  delta.mutable_text()->append(finished.tail_text());
+  FlushDelta(delta);
+  v1::AskSample& sample = samples_[finished.sample()];
+  sample.set_reason(finished.reason());
+  sample.set_output_tokens(finished.output_tokens());
+}
+
+void Answer::AddTiming(const v1::Tokens& tokens) {
   const absl::Time now = now_();
-  metrics_.AddOutputTokens(num_tokens);
+  metrics_.AddOutputTokens(tokens.tokens_size());
   if (last_tokens_ == absl::InfinitePast()) {
     usage_.set_first_token_ms(ElapsedMillis());
     metrics_.ObserveFirstToken(now - start_);
   } else {
-    metrics_.ObserveInterToken(now - last_tokens_, num_tokens);
+    std::map<uint32_t, int64_t> num_tokens;  // by sample: each waited for its own tokens
+    for (const v1::Token& token : tokens.tokens()) ++num_tokens[token.sample()];
+    for (const auto& [sample, count] : num_tokens) {
+      metrics_.ObserveInterToken(now - last_tokens_, count);
+    }
   }
   last_tokens_ = now;
 }
 
-void Answer::FlushDelta() {
-  if (delta_.text().empty()) return;
+void Answer::FlushDelta(v1::AskDelta& delta) {
+  if (delta.text().empty()) return;
   v1::AskResponse event;
-  event.mutable_delta()->Swap(&delta_);
+  event.mutable_delta()->Swap(&delta);
   Emit(std::move(event));
 }
 
 void Answer::Finish(const v1::GenerateFinished& finished) {
-  delta_.mutable_text()->append(finished.tail_text());
-  FlushDelta();
+  v1::AskDelta& delta = deltas_[0];
+  delta.mutable_text()->append(finished.tail_text());
+  FlushDelta(delta);
   usage_.set_pages(static_cast<uint32_t>(part_of_page_.size()));
   usage_.set_visual_tokens(finished.visual_tokens());
   usage_.set_prompt_tokens(finished.prompt_tokens());
+  usage_.set_cached_tokens(finished.cached_tokens());
   usage_.set_output_tokens(finished.output_tokens());
   usage_.set_queue_ms(finished.queue_ms());
   usage_.set_vision_ms(finished.vision_ms());
@@ -118,6 +142,7 @@ void Answer::Finish(const v1::GenerateFinished& finished) {
   event.mutable_finished()->set_reason(finished.reason());
   *event.mutable_finished()->mutable_usage() = usage_;
   event.mutable_finished()->mutable_warnings()->Assign(warnings_.begin(), warnings_.end());
+  for (const auto& [index, sample] : samples_) *event.mutable_finished()->add_samples() = sample;
   Emit(std::move(event));
 }
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,6 +35,8 @@ class Answer {
   void AddRenderDone(const v1::RenderDone& done);
   void AddEncodedPage(const v1::PageEncoded& page);
   void AddTokens(const v1::Tokens& tokens);
+  // One of several samples is complete: what is left of its text.
+  void AddSampleFinished(const v1::SampleFinished& finished);
   // The last event: what is left of the text, then usage and warnings.
   void Finish(const v1::GenerateFinished& finished);
 
@@ -43,9 +47,9 @@ class Answer {
   const v1::Usage& usage() const { return usage_; }
 
  private:
-  void AddTiming(uint32_t num_tokens);
-  // Sends the text and the ids gathered so far, when there is text.
-  void FlushDelta();
+  void AddTiming(const v1::Tokens& tokens);
+  // Sends the text and the ids of a sample gathered so far, when there is text.
+  void FlushDelta(v1::AskDelta& delta);
   void Emit(v1::AskResponse event) { sink_.Emit(std::move(event)); }
 
   AnswerSink& sink_;
@@ -55,7 +59,9 @@ class Answer {
   const absl::Time start_;
   absl::Time last_tokens_;              // of the last tokens; InfinitePast before the first
   std::vector<uint32_t> part_of_page_;  // indexed by page
-  v1::AskDelta delta_;                  // ids wait here until some text comes
+  // By sample. Ids wait here until some text comes.
+  std::map<uint32_t, v1::AskDelta> deltas_;
+  std::map<uint32_t, v1::AskSample> samples_;  // those that ended, of several
   v1::Usage usage_;
   std::set<std::string> warnings_;
 };

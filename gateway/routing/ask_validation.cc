@@ -1,6 +1,8 @@
 #include "gateway/routing/ask_validation.h"
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +20,10 @@ constexpr size_t kMaxProfileBytes = 64;
 constexpr uint32_t kMaxPages = 256;
 constexpr int kMaxStops = 4;
 constexpr size_t kMaxStopBytes = 256;
+constexpr uint32_t kMaxSamples = 8;
+constexpr uint32_t kMaxLogprobs = 20;
+constexpr int kMaxLogitBiases = 1024;
+constexpr float kMaxLogitBias = 100;
 
 class Violations {
  public:
@@ -42,20 +48,51 @@ bool IsPrintableAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
-void CheckGeneration(const v1::GenerationOptions& options, Violations& v) {
+void CheckSampling(const v1::GenerationOptions& options, Violations& v) {
   const std::string path = "generation.";
-  v.Require(!options.has_max_tokens() || options.max_tokens() >= 1, path + "max_tokens",
-            "MAX_TOKENS_OUT_OF_RANGE", options.max_tokens(), "it must be at least 1");
   const float temperature = options.temperature();
   v.Require(temperature >= 0 && temperature <= 2, path + "temperature", "TEMPERATURE_OUT_OF_RANGE",
             temperature, "it must lie in [0, 2]");
   const float top_p = options.top_p();
   v.Require(!options.has_top_p() || (top_p > 0 && top_p <= 1), path + "top_p", "TOP_P_OUT_OF_RANGE",
             top_p, "it must lie in (0, 1]");
+  v.Require(options.min_p() >= 0 && options.min_p() <= 1, path + "min_p", "MIN_P_OUT_OF_RANGE",
+            options.min_p(), "it must lie in [0, 1]");
   const float penalty = options.repetition_penalty();
   v.Require(!options.has_repetition_penalty() || (penalty > 0 && penalty <= 10),
             path + "repetition_penalty", "REPETITION_PENALTY_OUT_OF_RANGE", penalty,
             "it must lie in (0, 10]");
+  v.Require(std::abs(options.frequency_penalty()) <= 2, path + "frequency_penalty",
+            "FREQUENCY_PENALTY_OUT_OF_RANGE", options.frequency_penalty(),
+            "it must lie in [-2, 2]");
+  v.Require(std::abs(options.presence_penalty()) <= 2, path + "presence_penalty",
+            "PRESENCE_PENALTY_OUT_OF_RANGE", options.presence_penalty(), "it must lie in [-2, 2]");
+}
+
+void CheckLogitBias(const v1::GenerationOptions& options, Violations& v) {
+  const std::string path = "generation.logit_bias";
+  v.Require(options.logit_bias_size() <= kMaxLogitBiases, path, "TOO_MANY_LOGIT_BIASES",
+            options.logit_bias_size(), "at most 1,024 tokens are allowed");
+  std::set<uint32_t> seen;
+  for (int i = 0; i < std::min(options.logit_bias_size(), kMaxLogitBiases); ++i) {
+    const v1::LogitBias& bias = options.logit_bias(i);
+    const std::string item = absl::StrCat(path, "[", i, "].");
+    v.Require(seen.insert(bias.token_id()).second, item + "token_id", "TOKEN_REPEATED",
+              bias.token_id(), "it has a bias already, name it once");
+    v.Require(std::abs(bias.bias()) <= kMaxLogitBias, item + "bias", "LOGIT_BIAS_OUT_OF_RANGE",
+              bias.bias(), "it must lie in [-100, 100]");
+  }
+}
+
+void CheckGeneration(const v1::GenerationOptions& options, Violations& v) {
+  const std::string path = "generation.";
+  v.Require(!options.has_max_tokens() || options.max_tokens() >= 1, path + "max_tokens",
+            "MAX_TOKENS_OUT_OF_RANGE", options.max_tokens(), "it must be at least 1");
+  CheckSampling(options, v);
+  v.Require(!options.has_n() || (options.n() >= 1 && options.n() <= kMaxSamples), path + "n",
+            "N_OUT_OF_RANGE", options.n(), "it must lie in [1, 8]");
+  v.Require(options.logprobs() <= kMaxLogprobs, path + "logprobs", "LOGPROBS_OUT_OF_RANGE",
+            options.logprobs(), "it must lie in [0, 20]");
   v.Require(options.stop_size() <= kMaxStops, path + "stop", "TOO_MANY_STOPS", options.stop_size(),
             "at most 4 stop strings are allowed");
   for (int i = 0; i < options.stop_size(); ++i) {
@@ -65,20 +102,24 @@ void CheckGeneration(const v1::GenerationOptions& options, Violations& v) {
     v.Add(field, "STOP_LENGTH_OUT_OF_RANGE",
           absl::StrCat(field, " has ", bytes, " bytes; a stop string has 1 to ", kMaxStopBytes));
   }
+  CheckLogitBias(options, v);
 }
 
-// Fields the contract reserves for later versions.
-void CheckReserved(const v1::GenerationOptions& options, Violations& v) {
-  const auto refuse = [&v](bool set, const char* name, const char* allowed) {
-    if (!set) return;
-    const std::string field = absl::StrCat("generation.", name);
-    v.Add(field, "NOT_SUPPORTED", absl::StrCat(field, " must be ", allowed, " in this version"));
-  };
-  refuse(options.has_min_p(), "min_p", "unset");
-  refuse(options.has_frequency_penalty(), "frequency_penalty", "unset");
-  refuse(options.has_presence_penalty(), "presence_penalty", "unset");
-  refuse(options.has_n() && options.n() != 1, "n", "unset or 1");
-  refuse(options.has_logprobs() && options.logprobs() != 0, "logprobs", "unset or 0");
+// What the ids are is the model's matter.
+void CheckForcedOutput(const v1::AskRequest& request, Violations& v) {
+  const int num_forced = request.forced_output_ids_size();
+  if (num_forced == 0) return;
+  const v1::GenerationOptions& options = request.generation();
+  if (options.n() > 1) {
+    v.Add("forced_output_ids", "FORCED_OUTPUT_OF_SAMPLES",
+          absl::StrCat("forced_output_ids with n = ", options.n(),
+                       "; an answer can be resumed with n = 1 only"));
+  }
+  if (options.has_max_tokens() && static_cast<uint32_t>(num_forced) >= options.max_tokens()) {
+    v.Add("forced_output_ids", "FORCED_OUTPUT_TOO_LONG",
+          absl::StrCat(num_forced, " forced_output_ids; there must be fewer than ",
+                       options.max_tokens(), ", max_tokens"));
+  }
 }
 
 void CheckRender(const v1::RenderOptions& options, Violations& v) {
@@ -108,7 +149,7 @@ void CheckStart(const v1::AskRequest& request, Violations& v) {
     v.Add(field, "PART_NOT_SET", absl::StrCat(field, " must hold a document, an image or a text"));
   }
   CheckGeneration(request.generation(), v);
-  CheckReserved(request.generation(), v);
+  CheckForcedOutput(request, v);
   CheckRender(request.render(), v);
   const std::string& id = request.request_id();
   if (id.size() > kMaxRequestIdBytes || !IsPrintableAscii(id)) {

@@ -140,6 +140,7 @@ void DocumentFlow::HandlePagesEnd(const absl::Status& status) {
 
 void DocumentFlow::ReadGenerate() {
   generate_paused_ = answer_.congested();
+  was_paused_ |= generate_paused_;
   if (!generate_paused_) generate_->Read();
 }
 
@@ -155,6 +156,9 @@ void DocumentFlow::HandleGenerate(v1::GenerateResponse event) {
     case v1::GenerateResponse::kTokens:
       answer_.AddTokens(event.tokens());
       break;
+    case v1::GenerateResponse::kSampleFinished:
+      answer_.AddSampleFinished(event.sample_finished());
+      break;
     case v1::GenerateResponse::kFinished:
       finished_ = std::move(*event.mutable_finished());
       break;
@@ -167,6 +171,8 @@ void DocumentFlow::HandleGenerate(v1::GenerateResponse event) {
 }
 
 void DocumentFlow::HandleGenerateDone(const absl::Status& status) {
+  // The model cuts a call that is not read, and gRPC tells it as a mere cancellation.
+  if (was_paused_ && status.code() == absl::StatusCode::kCancelled) return End(SlowReader());
   if (!status.ok()) {
     const std::string page_source = pump_ ? pump_->source_path() : "parts";
     return End(WithGenerateFields(FromUpstream(Upstream::kVlm, status), page_source));

@@ -75,6 +75,7 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   std::optional<PagePump> pump_;
   bool pages_complete_ = false;
   bool generate_paused_ = false;  // not reading the model until the sink drains
+  bool was_paused_ = false;       // at some time
   std::optional<v1::GenerateFinished> finished_;
   bool ended_ = false;
 };

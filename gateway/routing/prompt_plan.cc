@@ -39,6 +39,7 @@ absl::StatusOr<PromptPlan> PlanPrompt(const v1::AskRequest& request,
   plan.start.set_request_id(request.request_id());
   *plan.start.mutable_options() = request.generation();
   plan.start.set_allow_profile_mismatch(request.allow_profile_mismatch());
+  *plan.start.mutable_forced_output_ids() = request.forced_output_ids();
   size_t next_render = 0;
   for (const v1::AskPart& part : request.parts()) {
     if (!part.has_text()) {

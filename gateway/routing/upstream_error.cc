@@ -75,6 +75,12 @@ absl::Status CancelledByClient() {
                         "the client cancelled the request");
 }
 
+absl::Status SlowReader() {
+  return rpc::MakeError(absl::StatusCode::kAborted,
+                        {.reason = "SLOW_READER", .field = "", .retry_after = {}},
+                        "the answer was not read for too long; read events as they come");
+}
+
 absl::Status WithRenderFields(const absl::Status& status, const std::string& source_path) {
   return RenameFields(status, [&source_path](absl::string_view field) {
     absl::ConsumePrefix(&field, "start.");

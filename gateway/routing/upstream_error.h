@@ -19,6 +19,9 @@ absl::Status ProtocolError(Upstream upstream, std::string_view what);
 // The client went away. Nobody hears it; it is logged and counted.
 absl::Status CancelledByClient();
 
+// The client did not read for so long that the model gave the answer up: ABORTED.
+absl::Status SlowReader();
+
 // Renames the fields of a Render call to those of AskRequest: the options lie in `render`,
 // everything else is about the source, which lies at `source_path` ("parts[0].document.text").
 absl::Status WithRenderFields(const absl::Status& status, const std::string& source_path);

@@ -35,12 +35,19 @@ bool AnswerStream::OnWritten(bool ok) {
 }
 
 bool AnswerStream::Merge(const v1::AskResponse& event) {
-  if (!event.has_delta() || queue_.empty() || !queue_.back().has_delta()) return false;
-  v1::AskDelta& last = *queue_.back().mutable_delta();
-  if (last.text().size() + event.delta().text().size() > kMaxDeltaBytes) return false;
-  last.mutable_text()->append(event.delta().text());
-  last.mutable_token_ids()->MergeFrom(event.delta().token_ids());
-  return true;
+  if (!event.has_delta()) return false;
+  const v1::AskDelta& delta = event.delta();
+  for (auto queued = queue_.rbegin(); queued != queue_.rend() && queued->has_delta(); ++queued) {
+    v1::AskDelta& last = *queued->mutable_delta();
+    if (last.sample() != delta.sample()) continue;
+    if (last.text().size() + delta.text().size() > kMaxDeltaBytes) return false;
+    if (last.logprobs_size() + delta.logprobs_size() > kMaxDeltaLogprobs) return false;
+    last.mutable_text()->append(delta.text());
+    last.mutable_token_ids()->MergeFrom(delta.token_ids());
+    last.mutable_logprobs()->MergeFrom(delta.logprobs());
+    return true;
+  }
+  return false;
 }
 
 void AnswerStream::WriteNext() {

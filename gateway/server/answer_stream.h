@@ -26,6 +26,8 @@ class AnswerStream final : public AnswerSink {
   static constexpr size_t kCongestedBytes = 256 << 10;
   // Largest text one merged delta grows to.
   static constexpr size_t kMaxDeltaBytes = 64 << 10;
+  // Most tokens with log-probabilities of one merged delta: about 100 KiB.
+  static constexpr int kMaxDeltaLogprobs = 512;
 
   explicit AnswerStream(Transport transport) : transport_(std::move(transport)) {}
 
@@ -38,7 +40,7 @@ class AnswerStream final : public AnswerSink {
   bool OnWritten(bool ok) GLYPH_EXCLUDES(mutex_);
 
  private:
-  // True when `event` is a delta that fitted into the last queued one.
+  // True when `event` is a delta that fitted into one of its sample behind all other events.
   bool Merge(const v1::AskResponse& event) GLYPH_REQUIRES(mutex_);
   void WriteNext() GLYPH_REQUIRES(mutex_);
 

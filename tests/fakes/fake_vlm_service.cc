@@ -1,5 +1,6 @@
 #include "tests/fakes/fake_vlm_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <deque>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr uint32_t kTokensOfAPage = 4;
+constexpr uint64_t kCachedTokens = 3;
 
 }  // namespace
 
@@ -29,11 +31,7 @@ class FakeVlmService::GenerateCall final
     } else if (request_.has_start()) {
       Begin();
     } else if (request_.has_offer()) {
-      page_ = request_.offer().page();
-      page_rows_ = 0;
-      v1::PageDecision& decision = *queue_.emplace_back().mutable_page_decision();
-      decision.set_page_index(page_.page_index());
-      decision.set_answer(v1::PAGE_ANSWER_NEED);
+      DecideOffer();
     } else {
       TakeStrip();
     }
@@ -64,13 +62,36 @@ class FakeVlmService::GenerateCall final
     queue_.emplace_back().mutable_admitted()->set_request_id(request_.start().request_id());
     base::MutexLock lock(service_.mutex_);
     behaviour_ = service_.behaviour_;
+    start_ = request_.start();
     service_.starts_.push_back(request_.start());
     service_.changed_.NotifyAll();
   }
 
+  void DecideOffer() GLYPH_REQUIRES(mutex_) {
+    page_ = request_.offer().page();
+    page_rows_ = 0;
+    bool have = false;
+    if (behaviour_.keeps_pages) {
+      base::MutexLock lock(service_.mutex_);
+      have = service_.page_keys_.contains(page_.page_key());
+    }
+    v1::PageDecision& decision = *queue_.emplace_back().mutable_page_decision();
+    decision.set_page_index(page_.page_index());
+    decision.set_answer(have ? v1::PAGE_ANSWER_HAVE : v1::PAGE_ANSWER_NEED);
+    if (have) AddEncoded();
+  }
+
   void TakeStrip() GLYPH_REQUIRES(mutex_) {
     page_rows_ += static_cast<uint32_t>(request_.strip().pixels().size()) / page_.width_px();
-    if (page_rows_ < page_.height_px()) return;
+    {
+      base::MutexLock lock(service_.mutex_);
+      ++service_.num_strips_;
+      if (page_rows_ >= page_.height_px()) service_.page_keys_.insert(page_.page_key());
+    }
+    if (page_rows_ >= page_.height_px()) AddEncoded();
+  }
+
+  void AddEncoded() GLYPH_REQUIRES(mutex_) {
     ++num_pages_;
     v1::PageEncoded& encoded = *queue_.emplace_back().mutable_page_encoded();
     encoded.set_page_index(page_.page_index());
@@ -78,17 +99,40 @@ class FakeVlmService::GenerateCall final
   }
 
   void Answer() GLYPH_REQUIRES(mutex_) {
-    for (uint32_t i = 0; i < behaviour_.answer.size(); ++i) {
-      v1::Token& token = *queue_.emplace_back().mutable_tokens()->add_tokens();
-      token.set_index(i);
-      token.set_id(100 + i);
-      token.set_text(behaviour_.answer[i]);
+    const auto num_tokens = static_cast<uint32_t>(behaviour_.answer.size());
+    const uint32_t num_samples = std::max(1u, start_.options().n());
+    const auto first = static_cast<uint32_t>(start_.forced_output_ids_size());
+    for (uint32_t i = first; i < num_tokens; ++i) {
+      v1::Tokens& tokens = *queue_.emplace_back().mutable_tokens();
+      for (uint32_t sample = 0; sample < num_samples; ++sample) AddToken(sample, i, tokens);
+    }
+    for (uint32_t sample = 0; num_samples > 1 && sample < num_samples; ++sample) {
+      v1::SampleFinished& finished = *queue_.emplace_back().mutable_sample_finished();
+      finished.set_sample(sample);
+      finished.set_reason(sample == 0 ? v1::FINISH_REASON_STOP : v1::FINISH_REASON_LENGTH);
+      finished.set_output_tokens(num_tokens);
     }
     v1::GenerateFinished& finished = *queue_.emplace_back().mutable_finished();
     finished.set_reason(v1::FINISH_REASON_STOP);
     finished.set_visual_tokens(num_pages_ * kTokensOfAPage);
-    finished.set_output_tokens(behaviour_.answer.size());
+    finished.set_output_tokens(uint64_t{num_tokens} * num_samples);
+    finished.set_cached_tokens(kCachedTokens);
     complete_ = true;
+  }
+
+  void AddToken(uint32_t sample, uint32_t index, v1::Tokens& tokens) GLYPH_REQUIRES(mutex_) {
+    v1::Token& token = *tokens.add_tokens();
+    token.set_sample(sample);
+    token.set_index(index);
+    token.set_id(100 + index);
+    token.set_text(behaviour_.answer[index]);
+    if (!start_.options().has_logprobs()) return;
+    token.set_logprob(-static_cast<float>(index));
+    for (uint32_t i = 0; i < start_.options().logprobs(); ++i) {
+      v1::TokenLogprob& top = *token.add_top_logprobs();
+      top.set_token_id(token.id() + i);
+      top.set_logprob(-static_cast<float>(index + i));
+    }
   }
 
   void SendNext() GLYPH_REQUIRES(mutex_) {
@@ -113,6 +157,7 @@ class FakeVlmService::GenerateCall final
   v1::GenerateRequest request_;
   base::Mutex mutex_;
   Behaviour behaviour_ GLYPH_GUARDED_BY(mutex_);
+  v1::GenerateStart start_ GLYPH_GUARDED_BY(mutex_);
   v1::PageHeader page_ GLYPH_GUARDED_BY(mutex_);
   uint32_t page_rows_ GLYPH_GUARDED_BY(mutex_) = 0;
   uint32_t num_pages_ GLYPH_GUARDED_BY(mutex_) = 0;
@@ -130,6 +175,7 @@ class FakeVlmService::StatsCall final : public grpc::ServerWriteReactor<v1::Watc
   StatsCall() {
     stats_.set_running(1);
     stats_.set_kv_blocks_total(8);
+    stats_.set_kv_blocks_cached(2);
     StartWrite(&stats_);
   }
 
@@ -200,6 +246,11 @@ std::vector<v1::GenerateStart> FakeVlmService::starts() const {
 int FakeVlmService::num_model_calls() const {
   base::MutexLock lock(mutex_);
   return num_model_calls_;
+}
+
+int FakeVlmService::num_strips() const {
+  base::MutexLock lock(mutex_);
+  return num_strips_;
 }
 
 bool FakeVlmService::WaitForCancelled(int count) {

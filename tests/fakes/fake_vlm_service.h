@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@
 namespace glyph::fakes {
 
 // vlm_service without a model, on a free port of 127.0.0.1: takes every page and answers each
-// prompt with `Behaviour::answer`. Can stop or fail after any number of events. Thread-safe.
+// prompt with `Behaviour::answer`, as often as n says, from where forced_output_ids end. Token i of
+// an answer has the log-probability -i, and those asked for besides follow by -1 each. Can stop or
+// fail after any number of events. Thread-safe.
 class FakeVlmService final : public v1::VlmService::CallbackService {
  public:
   static constexpr size_t kNever = std::numeric_limits<size_t>::max();
@@ -21,6 +24,7 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   // What the next calls do.
   struct Behaviour {
     std::vector<std::string> answer = {"Hello", " ", "world"};  // texts of the tokens
+    bool keeps_pages = false;    // whether it has pages whose pixels it took before
     size_t hang_after = kNever;  // events sent before it waits for the client to cancel
     size_t fail_after = kNever;  // events sent before it ends with `error`
     grpc::Status error;
@@ -39,6 +43,7 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   // Start messages so far, in order.
   std::vector<v1::GenerateStart> starts() const GLYPH_EXCLUDES(mutex_);
   int num_model_calls() const GLYPH_EXCLUDES(mutex_);
+  int num_strips() const GLYPH_EXCLUDES(mutex_);
   // False when no `count` Generate calls were cancelled, or begun, within ten seconds.
   bool WaitForCancelled(int count) GLYPH_EXCLUDES(mutex_);
   bool WaitForStarts(size_t count) GLYPH_EXCLUDES(mutex_);
@@ -59,7 +64,9 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   Behaviour behaviour_ GLYPH_GUARDED_BY(mutex_);
   v1::Model model_ GLYPH_GUARDED_BY(mutex_);
   std::vector<v1::GenerateStart> starts_ GLYPH_GUARDED_BY(mutex_);
+  std::set<std::string> page_keys_ GLYPH_GUARDED_BY(mutex_);  // of pages taken
   int num_model_calls_ GLYPH_GUARDED_BY(mutex_) = 0;
+  int num_strips_ GLYPH_GUARDED_BY(mutex_) = 0;
   int num_cancelled_ GLYPH_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<rpc::ServerRunner> server_;
 };

@@ -58,7 +58,8 @@ std::vector<v1::GenerateRequest> StripRequests(const ClientPage& page) {
   return requests;
 }
 
-VlmClient::VlmClient(v1::VlmService::Stub& stub, int timeout_ms) {
+VlmClient::VlmClient(v1::VlmService::Stub& stub, int timeout_ms, size_t first_index)
+    : first_index_(first_index) {
   if (timeout_ms > 0) {
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_ms));
   }
@@ -97,27 +98,45 @@ void VlmClient::Note(const v1::GenerateResponse& response) {
     GLYPH_CHECK(response.page_encoded().page_index() == answer_.encoded.size());
     answer_.encoded.push_back(response.page_encoded());
   }
-  for (const v1::Token& token : response.tokens().tokens()) {
-    GLYPH_CHECK(token.index() == answer_.ids.size());
-    GLYPH_CHECK(base::ValidUtf8Prefix(token.text()) == token.text().size());
-    answer_.ids.push_back(token.id());
-    answer_.text += token.text();
+  for (const v1::Token& token : response.tokens().tokens()) NoteToken(token);
+  if (response.has_sample_finished()) {
+    const v1::SampleFinished& finished = response.sample_finished();
+    AddText(finished.sample(), finished.tail_text());
+    GLYPH_CHECK(finished.output_tokens() == first_index_ + next_index_[finished.sample()]);
+    answer_.samples.push_back(finished);
   }
   if (response.has_finished()) {
-    GLYPH_CHECK(response.finished().output_tokens() == answer_.ids.size());
+    size_t num_tokens = first_index_;
+    for (const auto& [sample, count] : next_index_) num_tokens += count;
+    GLYPH_CHECK(response.finished().output_tokens() == num_tokens);
     answer_.finished = response.finished();
-    answer_.text += response.finished().tail_text();
+    AddText(0, response.finished().tail_text());
   }
+}
+
+void VlmClient::AddText(uint32_t sample, const std::string& text) {
+  answer_.texts[sample] += text;
+  if (sample == 0) answer_.text += text;
+}
+
+void VlmClient::NoteToken(const v1::Token& token) {
+  GLYPH_CHECK(token.index() == first_index_ + next_index_[token.sample()]++);
+  GLYPH_CHECK(base::ValidUtf8Prefix(token.text()) == token.text().size());
+  AddText(token.sample(), token.text());
+  if (token.sample() == 0) answer_.ids.push_back(token.id());
+  answer_.tokens.push_back(token);
 }
 
 Answer Ask(v1::VlmService::Stub& stub, const v1::GenerateRequest& start,
            const std::vector<ClientPage>& pages) {
-  VlmClient client(stub);
+  VlmClient client(stub, /*timeout_ms=*/0,
+                   static_cast<size_t>(start.start().forced_output_ids_size()));
   client.Send(start);
   for (size_t i = 0; i < pages.size(); ++i) {
     client.Send(OfferRequest(pages[i]));
     const auto answered = [i](const Answer& answer) { return answer.decisions.size() > i; };
     if (!client.ReadUntil(answered)) break;
+    if (client.answer().decisions[i].answer() == v1::PAGE_ANSWER_HAVE) continue;
     for (const v1::GenerateRequest& strip : StripRequests(pages[i])) client.Send(strip);
   }
   client.HalfClose();

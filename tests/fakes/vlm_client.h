@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,11 @@ struct Answer {
   std::optional<v1::Admitted> admitted;
   std::vector<v1::PageDecision> decisions;
   std::vector<v1::PageEncoded> encoded;
-  std::vector<uint32_t> ids;
-  std::string text;  // of the tokens and the tail
+  std::vector<v1::Token> tokens;          // of all samples, as they came
+  std::vector<uint32_t> ids;              // of sample 0
+  std::string text;                       // of sample 0: of the tokens and the tail
+  std::map<uint32_t, std::string> texts;  // of every sample
+  std::vector<v1::SampleFinished> samples;
   std::optional<v1::GenerateFinished> finished;
 };
 
@@ -40,11 +44,12 @@ v1::GenerateRequest OfferRequest(const ClientPage& page, uint32_t part_index = 0
 std::vector<v1::GenerateRequest> StripRequests(const ClientPage& page);
 
 // A Generate call as a client makes it, for tests: blocking. CHECK-fails when the events break the
-// order of vlm.proto. Used by one thread, Cancel by any.
+// order of vlm.proto. Used by one thread, Cancel by any. Outputs are expected to begin at index
+// `first_index`: the number of forced ids.
 class VlmClient {
  public:
   // Begins a call; it has `timeout_ms` unless 0.
-  explicit VlmClient(v1::VlmService::Stub& stub, int timeout_ms = 0);
+  explicit VlmClient(v1::VlmService::Stub& stub, int timeout_ms = 0, size_t first_index = 0);
 
   // False: the server ended the call.
   bool Send(const v1::GenerateRequest& request);
@@ -59,13 +64,18 @@ class VlmClient {
 
  private:
   void Note(const v1::GenerateResponse& response);
+  void NoteToken(const v1::Token& token);
+  void AddText(uint32_t sample, const std::string& text);
 
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::GenerateRequest, v1::GenerateResponse>> stream_;
+  std::map<uint32_t, size_t> next_index_;  // by sample
+  const size_t first_index_;
   Answer answer_;
 };
 
-// A whole call: start, then every page of part 0, asked for by the server, and the answer.
+// A whole call: start, then every page of part 0, with the pixels the server asks for, and the
+// answer.
 Answer Ask(v1::VlmService::Stub& stub, const v1::GenerateRequest& start,
            const std::vector<ClientPage>& pages = {});
 

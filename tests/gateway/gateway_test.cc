@@ -1,5 +1,8 @@
 #include "gateway/gateway.h"
 
+#include <map>
+#include <string>
+
 #include "gmock/gmock.h"
 #include "proto/rpc/error.h"
 #include "tests/gateway/gateway_fixture.h"
@@ -29,6 +32,69 @@ TEST_F(GatewayTest, StaysUpWhileTheServicesAreDownAndServesWhenTheyComeBack) {
   EXPECT_EQ(rpc::GetErrorDetails(answered.status).reason, "VLM_UNAVAILABLE");
   EXPECT_TRUE(WaitUntilServing(true));
   EXPECT_TRUE(Ask(DocumentRequest()).status.ok());
+}
+
+TEST_F(GatewayTest, SendsNoPixelsOfPagesTheModelHas) {
+  fakes::FakeVlmService::Behaviour behaviour;
+  behaviour.keeps_pages = true;
+  vlm_->SetBehaviour(behaviour);
+  const Answered first = Ask(DocumentRequest());
+  const int num_strips = vlm_->num_strips();
+  const Answered second = Ask(DocumentRequest());
+
+  EXPECT_TRUE(first.status.ok()) << first.status;
+  EXPECT_TRUE(second.status.ok()) << second.status;
+  EXPECT_EQ(num_strips, 4);  // two pages of two
+  EXPECT_EQ(vlm_->num_strips(), 4);
+  EXPECT_EQ(second.text(), first.text());
+  EXPECT_EQ(second.events.back().finished().usage().visual_tokens(), 8u);
+  EXPECT_EQ(second.events.back().finished().usage().cached_tokens(), 3u);
+}
+
+TEST_F(GatewayTest, AnswersWithSeveralSamples) {
+  v1::AskRequest request = DocumentRequest();
+  request.mutable_generation()->set_n(3);
+  const Answered answered = Ask(request);
+
+  ASSERT_TRUE(answered.status.ok()) << answered.status;
+  std::map<uint32_t, std::string> texts;
+  for (const v1::AskResponse& event : answered.events) {
+    if (event.has_delta()) texts[event.delta().sample()] += event.delta().text();
+  }
+  EXPECT_EQ(texts, (std::map<uint32_t, std::string>{
+                       {0, "Hello world"}, {1, "Hello world"}, {2, "Hello world"}}));
+  const v1::AskFinished& finished = answered.events.back().finished();
+  ASSERT_EQ(finished.samples_size(), 3);
+  EXPECT_EQ(finished.samples(0).reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(finished.samples(2).reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(finished.samples(2).output_tokens(), 3u);
+  EXPECT_EQ(finished.usage().output_tokens(), 9u);
+}
+
+TEST_F(GatewayTest, ResumesABrokenAnswerFromItsTokens) {
+  v1::AskRequest request = DocumentRequest();
+  request.mutable_generation()->set_logprobs(2);
+  fakes::FakeVlmService::Behaviour breaks;
+  breaks.fail_after = 6;  // admitted, two decisions, two pages, one token
+  breaks.error = grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone");
+  vlm_->SetBehaviour(breaks);
+  const Answered broken = Ask(request);
+  vlm_->SetBehaviour({});
+  for (const v1::AskResponse& event : broken.events) {
+    request.mutable_forced_output_ids()->MergeFrom(event.delta().token_ids());
+  }
+  const Answered resumed = Ask(request);
+
+  EXPECT_EQ(broken.status.code(), absl::StatusCode::kUnavailable);
+  ASSERT_EQ(request.forced_output_ids_size(), 1);
+  ASSERT_TRUE(resumed.status.ok()) << resumed.status;
+  EXPECT_EQ(broken.text() + resumed.text(), "Hello world");
+  for (const v1::AskResponse& event : resumed.events) {
+    if (!event.has_delta()) continue;
+    ASSERT_EQ(event.delta().logprobs_size(), event.delta().token_ids_size());
+    EXPECT_LE(event.delta().logprobs(0).logprob(), -1);  // of token 1 or 2
+    EXPECT_EQ(event.delta().logprobs(0).top_logprobs_size(), 2);
+  }
 }
 
 TEST(GatewayStartTest, RefusesOtherThanLoopbackAddressesAndSaysWhy) {

@@ -269,11 +269,18 @@ class SamplingTest(BadInputCase):
             *self.rows("top_k", (321, 2**31, 2**32 - 1), INVALID),
             *self.rows("repetition_penalty", (0.0, -1.0, 10.01, nan, inf), INVALID),
             *self.rows("max_tokens", (0, 2**31, 2**32 - 1), INVALID),
-            *self.rows("min_p", (0.0, 0.5, nan), INVALID),
-            *self.rows("frequency_penalty", (0.0, 1.0), INVALID),
-            *self.rows("presence_penalty", (0.0, -1.0), INVALID),
-            *self.rows("n", (0, 2, 2**32 - 1), INVALID),
-            *self.rows("logprobs", (1, 20), INVALID)])
+            *self.rows("min_p", (-0.01, 1.01, nan), INVALID),
+            *self.rows("frequency_penalty", (-2.01, 2.01, nan, inf), INVALID),
+            *self.rows("presence_penalty", (-2.01, 2.01, nan, -inf), INVALID),
+            *self.rows("n", (0, 9, 2**32 - 1), INVALID),
+            *self.rows("logprobs", (21, 2**32 - 1), INVALID),
+            *self.rows("logit_bias", ([{"token_id": 320}],), INVALID,
+                       "generation.logit_bias[0].token_id"),
+            *self.rows("logit_bias", ([{"token_id": 5}] * 2,), INVALID,
+                       "generation.logit_bias[1].token_id"),
+            *self.rows("logit_bias", ([{"token_id": 5, "bias": 100.01}],), INVALID,
+                       "generation.logit_bias[0].bias"),
+            *self.rows("logit_bias", ([{"token_id": i} for i in range(1025)],), INVALID)])
 
     def test_stop_strings_out_of_range_are_refused(self):
         for name, stops in (("five", ["a"] * 5), ("empty", [""]), ("one empty", ["a", ""]),
@@ -287,8 +294,12 @@ class SamplingTest(BadInputCase):
         self.run_rows([
             *self.rows("temperature", (0.0, 2.0), OK), *self.rows("top_p", (1e-6, 1.0), OK),
             *self.rows("top_k", (0, 1, 320), OK), *self.rows("repetition_penalty", (0.01, 1.0, 10.0), OK),
-            *self.rows("seed", (0, 1, 2**63, 2**64 - 1), OK), *self.rows("n", (1,), OK),
-            *self.rows("logprobs", (0,), OK), *self.rows("max_tokens", (1,), OK),
+            *self.rows("min_p", (0.0, 1.0), OK), *self.rows("frequency_penalty", (-2.0, 2.0), OK),
+            *self.rows("presence_penalty", (-2.0, 2.0), OK),
+            *self.rows("logit_bias", ([{"token_id": 319, "bias": 100.0},
+                                       {"token_id": 0, "bias": -100.0}],), OK),
+            *self.rows("seed", (0, 1, 2**63, 2**64 - 1), OK), *self.rows("n", (1, 8), OK),
+            *self.rows("logprobs", (0, 20), OK), *self.rows("max_tokens", (1,), OK),
             *self.rows("stop", (["a" * 256, "b", "c", "d"],), OK)])
 
     def test_a_prompt_that_leaves_no_room_is_out_of_range(self):

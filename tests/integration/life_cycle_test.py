@@ -165,7 +165,10 @@ class MetricsTest(LifeCycleCase):
                          'glyph_kv_blocks{state="used"}', 'glyph_kv_blocks{state="free"}',
                          "glyph_kv_blocks_capacity", "glyph_requests_in_flight"):
             self.assertIn(required, series)
-        self.assertEqual(series['glyph_kv_blocks{state="free"}'], series["glyph_kv_blocks_capacity"])
+        self.assertEqual(series['glyph_kv_blocks{state="used"}'], 0)
+        self.assertGreater(series['glyph_kv_blocks{state="cached"}'], 0)
+        self.assertEqual(series['glyph_kv_blocks{state="free"}'] + series['glyph_kv_blocks{state="cached"}'],
+                         series["glyph_kv_blocks_capacity"])
         self.assertEqual(series["glyph_vlm_output_tokens_total"], 5)
         self.assertEqual(series["glyph_vlm_pages_encoded_total"], 1)
         memory = {name: value for name, value in series.items() if name.startswith("glyph_memory_bytes{")}

@@ -10,7 +10,7 @@ namespace glyph::vlm {
 Engine::Engine(std::unique_ptr<StepExecutor> executor, TokenMeaning tokens, Clock clock,
                EngineOptions options)
     : executor_(std::move(executor)),
-      limits_(SchedulerLimitsOf(executor_->limits())),
+      limits_(executor_->limits()),
       tokens_(std::move(tokens)),
       clock_(std::move(clock)),
       options_(std::move(options)),
@@ -35,24 +35,29 @@ absl::StatusOr<SequenceId> Engine::Begin(Request request) {
   }
   SequenceSpec spec;
   spec.max_prompt_tokens = request.max_prompt_tokens;
-  spec.max_visual_tokens = request.max_visual_tokens;
   spec.max_output_tokens = request.max_output_tokens;
+  spec.forks.resize(static_cast<size_t>(request.num_samples - 1));
   GLYPH_RETURN_IF_ERROR(CheckFits(spec, limits_));
   base::MutexLock lock(mutex_);
   // Under the same lock as the push: after the door closes, CloseAndEndAll finds every command.
   GLYPH_RETURN_IF_ERROR(door_.Enter(request.id));
-  const SequenceId sequence{next_sequence_++};
+  const SequenceId sequence{next_sequence_};
+  next_sequence_ += request.num_samples;
   commands_.push_back(BeginCommand{sequence, std::move(request), clock_()});
   changed_.NotifyOne();
   return sequence;
 }
 
-void Engine::AddPage(SequenceId sequence, std::shared_ptr<const PageImage> image, PageGrid grid) {
-  Push(AddPageCommand{sequence, std::move(image), grid});
+void Engine::OfferPage(SequenceId sequence, const ContentHash& name, Prompt fragment) {
+  Push(OfferPageCommand{sequence, name, std::move(fragment)});
 }
 
-void Engine::FinishPrompt(SequenceId sequence, std::shared_ptr<const Prompt> prompt) {
-  Push(FinishPromptCommand{sequence, std::move(prompt)});
+void Engine::AddPage(SequenceId sequence, std::shared_ptr<const PageImage> image) {
+  Push(AddPageCommand{sequence, std::move(image)});
+}
+
+void Engine::FinishPrompt(SequenceId sequence, Prompt fragment) {
+  Push(FinishPromptCommand{sequence, std::move(fragment)});
 }
 
 void Engine::Cancel(SequenceId sequence) { Push(CancelCommand{sequence, absl::OkStatus()}); }
@@ -75,7 +80,7 @@ void Engine::Drain() {
 
 EngineStats Engine::Stats() {
   EngineStats stats = statistics_.Read(clock_());
-  stats.waiting = door_.num_waiting();
+  stats.waiting = door_.num_waiting() + stats.counts.preempted;
   return stats;
 }
 

@@ -25,10 +25,12 @@ struct EngineOptions {
 };
 
 // Runs requests on one executor: one thread owns sequences, blocks and plans; any thread may submit
-// and cancel. A request is begun, gets its pages in order after OnAdmitted, then its prompt:
+// and cancel. A request is begun; its pages are offered in order, and those whose pixels are asked
+// for (OnPageDecision) are added; then the prompt ends:
 //   GLYPH_ASSIGN_OR_RETURN(SequenceId id, engine.Begin(std::move(request)));
-//   engine.AddPage(id, image, grid); ...
-//   engine.FinishPrompt(id, prompt);
+//   engine.OfferPage(id, HashPage(...), stream.Take());
+//   engine.AddPage(id, image);  // ... for every page
+//   engine.FinishPrompt(id, stream.Take());
 // Its sink hears the rest. Calls for a request that has ended do nothing. Thread-safe; no call
 // waits for a step.
 class Engine {
@@ -44,13 +46,16 @@ class Engine {
   // DEADLINE_EXCEEDED when `request.timeout` is not above 0.
   absl::StatusOr<SequenceId> Begin(Request request);
 
-  // The next page, after OnAdmitted. The caller keeps to the request's bound of visual tokens and
-  // bounds how many pages wait for the encoder (OnPageEncoded).
-  void AddPage(SequenceId sequence, std::shared_ptr<const PageImage> image, PageGrid grid);
+  // The prompt goes on with `fragment`, which ends with the one page `name`. The caller keeps to
+  // the request's bound; decisions come at most two pages ahead of OnPageEncoded.
+  void OfferPage(SequenceId sequence, const ContentHash& name, Prompt fragment);
 
-  // The whole prompt, over exactly the pages added. A request without pages need not wait for
-  // OnAdmitted.
-  void FinishPrompt(SequenceId sequence, std::shared_ptr<const Prompt> prompt);
+  // The pixels of the next page that was asked for.
+  void AddPage(SequenceId sequence, std::shared_ptr<const PageImage> image);
+
+  // The rest of the prompt, when all pixels asked for were added. A request without pages need not
+  // wait for OnAdmitted.
+  void FinishPrompt(SequenceId sequence, Prompt fragment);
 
   // Ends the request within one step, because its client cancelled it ...
   void Cancel(SequenceId sequence);
@@ -63,7 +68,7 @@ class Engine {
   // False once the executor failed.
   bool healthy() const { return healthy_; }
   EngineStats Stats();
-  const SchedulerLimits& limits() const { return limits_; }
+  const ExecutorLimits& limits() const { return limits_; }
 
  private:
   void Push(Command command);
@@ -73,7 +78,7 @@ class Engine {
   void CloseAndEndAll(StepLoop& loop, const absl::Status& status);
 
   const std::unique_ptr<StepExecutor> executor_;
-  const SchedulerLimits limits_;
+  const ExecutorLimits limits_;
   const TokenMeaning tokens_;
   const Clock clock_;
   const EngineOptions options_;

@@ -30,7 +30,7 @@ class OutputText {
   void TakeCharacters();
   size_t HeldPrefixOfAStop() const;
 
-  const std::vector<std::string> stop_;
+  std::vector<std::string> stop_;
   std::string unfinished_;  // bytes that are not a whole character yet
   std::string held_;        // valid UTF-8 that may begin a stop string
 };

@@ -30,33 +30,43 @@ absl::Status RunStep(StepExecutor& executor, StepPlan plan) {
   return absl::OkStatus();
 }
 
+// The prompt at once: its page is encoded and read, the first token is chosen.
+StepPlan FirstStep(const Prompt& prompt, const ExecutorLimits& limits, int32_t token_px,
+                   int32_t num_blocks) {
+  const PromptPage& page = prompt.pages.front();
+  StepPlan plan;
+  plan.started_slots.push_back({kSlot, SamplingParams()});
+  for (int32_t i = 0; i < num_blocks; ++i) plan.table_edits.push_back({kSlot, i, BlockId{i}});
+  plan.vision.push_back(
+      {kPage, BlankPage(page.grid.rows * token_px), page.grid, 0, limits.VisionUnits(page.grid)});
+  PrefillChunk& chunk = plan.prefill.emplace_back();
+  chunk.slot = kSlot;
+  chunk.ids = prompt.ids;
+  chunk.positions = prompt.positions;
+  chunk.pages.push_back({kPage, 0, page.first_token, page.grid.num_tokens()});
+  chunk.samples = true;
+  return plan;
+}
+
 }  // namespace
 
 absl::Status RunSelfTest(StepExecutor& executor, const PromptBuilder& prompts, int32_t token_px) {
   const PageGrid grid = {2, 2};
   const std::vector<PromptPiece> pieces = {std::vector<PageGrid>{grid}, std::string("Hi")};
-  const auto prompt = std::make_shared<const Prompt>(prompts.Build(pieces));
-  const auto num_tokens = static_cast<int64_t>(prompt->ids.size());
+  const Prompt prompt = prompts.Build(pieces);
+  const auto num_tokens = static_cast<int64_t>(prompt.ids.size());
   const ExecutorLimits& limits = executor.limits();
-  const int64_t num_blocks = num_tokens / limits.block_tokens + 1;  // the prompt and one token
-  if (num_blocks > limits.num_blocks || grid.num_tokens() > limits.max_vision_tokens) {
+  const int32_t num_blocks = limits.BlocksFor(num_tokens + 1);  // the prompt and one token
+  if (num_blocks > limits.num_blocks || grid.num_tokens() > limits.max_page_tokens()) {
     return absl::FailedPreconditionError(
         absl::StrCat("self-test: the KV cache of ", limits.num_blocks, " blocks cannot hold ",
                      num_tokens + 1, " tokens; raise --kv-tokens"));
   }
-  StepPlan first;
-  first.vision.push_back({kPage, BlankPage(grid.rows * token_px), grid});
-  PrefillWork prefill;
-  prefill.slot = kSlot;
-  prefill.prompt = prompt;
-  prefill.pages = {kPage};
-  for (int32_t id = 0; id < num_blocks; ++id) prefill.blocks.push_back(BlockId{id});
-  first.prefill.push_back(std::move(prefill));
-  GLYPH_RETURN_IF_ERROR(RunStep(executor, std::move(first)));
+  GLYPH_RETURN_IF_ERROR(RunStep(executor, FirstStep(prompt, limits, token_px, num_blocks)));
   StepPlan second;
   second.released_pages = {kPage};
   second.decode.push_back(
-      {.slot = kSlot, .kv_length = num_tokens, .position = prompt->next_position});
+      {.slot = kSlot, .kv_length = num_tokens, .position = prompt.next_position});
   GLYPH_RETURN_IF_ERROR(RunStep(executor, std::move(second)));
   StepPlan last;
   last.released_slots = {kSlot};

@@ -5,20 +5,27 @@
 #include "proto/base/mutex.h"
 #include "vlm_service/engine/memory_peaks.h"
 #include "vlm_service/engine/step_executor.h"
+#include "vlm_service/scheduler/scheduler_notices.h"
 
 namespace glyph::vlm {
 
 // Counters since the start and gauges of now (vlm.proto, WatchStatsResponse).
 struct EngineCounts {
-  int32_t running = 0;
+  int32_t running = 0;    // sequences; a sample is one
+  int32_t preempted = 0;  // sequences that wait for blocks to go on
   int32_t kv_blocks_used = 0;
+  int32_t kv_blocks_cached = 0;
+  int64_t vision_tokens_used = 0;  // image tokens of pages held
+  int64_t vision_tokens_cached = 0;
   int64_t steps = 0;
-  int64_t prompt_tokens = 0;
+  double vision_ms = 0;
+  double prefill_ms = 0;
+  double decode_ms = 0;
   int64_t output_tokens = 0;
-  int64_t pages_encoded = 0;
   int64_t finished = 0;
   int64_t cancelled = 0;
   int64_t failed = 0;
+  SchedulerCounts scheduler;
 };
 
 struct EngineStats {

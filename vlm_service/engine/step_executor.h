@@ -3,18 +3,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "vlm_service/scheduler/executor_limits.h"
 #include "vlm_service/scheduler/plan.h"
 
 namespace glyph::vlm {
-
-// What an executor can hold; fixed for its life.
-struct ExecutorLimits {
-  int32_t num_blocks = 0;         // KV blocks
-  int32_t block_tokens = 0;       // tokens of one block
-  int32_t max_slots = 0;          // sequences at once
-  int64_t max_vision_tokens = 0;  // image tokens held between encoding and release
-  int64_t context_tokens = 0;     // prompt and output of one sequence
-};
 
 // Memory of one component of the executor, bytes.
 struct ComponentMemory {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -37,7 +38,8 @@ class StepLoop {
   void ExpireDeadlines();
 
   // Runs one step. False: there is nothing to do until the next command. UNAVAILABLE
-  // EXECUTOR_FAILED: no step may follow; the caller ends all requests with this status.
+  // EXECUTOR_FAILED, or NON_FINITE_LOGITS after the third such row within a minute: no step may
+  // follow; the caller ends all requests with this status.
   absl::StatusOr<bool> Step();
 
   // Ends every request with `status`.
@@ -47,18 +49,31 @@ class StepLoop {
   absl::Duration next_deadline() const;
 
  private:
+  using Requests = std::map<SequenceId, ActiveRequest>;
+
   void Begin(BeginCommand command);
+  void OfferPage(const OfferPageCommand& command);
   void AddPage(AddPageCommand command);
-  void FinishPrompt(FinishPromptCommand command);
+  void FinishPrompt(const FinishPromptCommand& command);
   void Cancel(const CancelCommand& command);
-  void AdmitWaiting();
-  void ReportPages(const CommittedStep& step, const StepResult& result);
+  // Adds to the prompt's counts. False: it is beyond its bound, and the request has ended.
+  bool CountPrompt(Requests::iterator request, const Prompt& fragment);
+
+  // step_report.cc
+  absl::Status Report(const CommittedStep& step, const StepResult& result);
+  // False: there was nothing to tell.
+  bool TellNotices();
   void ReportToken(SequenceId sequence, const SampledToken& sampled);
-  void Finish(SequenceId sequence, FinishReason reason, std::string tail_text);
-  void Fail(SequenceId sequence, const absl::Status& status);
+  void FinishSample(Requests::iterator request, size_t index, FinishReason reason);
+  absl::Status FailNonFinite(SequenceId sequence);
+
+  void Fail(Requests::iterator request, const absl::Status& status);
   // Frees all of the request and counts its end. The caller then tells the sink.
-  ActiveRequest TakeEnded(SequenceId sequence, int64_t& counter);
+  ActiveRequest TakeEnded(Requests::iterator request, int64_t& counter);
   void Publish();
+
+  // The request that a sample's sequence belongs to; end() once it has ended.
+  Requests::iterator RequestOf(SequenceId sequence);
 
   StepExecutor& executor_;
   const TokenMeaning tokens_;
@@ -66,11 +81,9 @@ class StepLoop {
   RequestDoor& door_;
   Statistics& statistics_;
   Scheduler scheduler_;
-  std::map<SequenceId, ActiveRequest> requests_;
+  Requests requests_;  // by the sequence of their first sample
   EngineCounts counts_;
+  std::deque<absl::Duration> non_finite_;  // when rows were, lately
 };
-
-// The scheduler's limits of an executor.
-SchedulerLimits SchedulerLimitsOf(const ExecutorLimits& limits);
 
 }  // namespace glyph::vlm

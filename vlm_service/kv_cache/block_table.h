@@ -13,9 +13,9 @@ namespace glyph::vlm {
 // The pool outlives the table. Not thread-safe.
 class BlockTable {
  public:
-  BlockTable() = default;  // holds nothing
+  BlockTable() = default;  // holds nothing and can take nothing
 
-  // Takes `count` blocks of `pool`; nullopt when too few are free.
+  // Takes `count` blocks of `pool`; nullopt when too few are to be had.
   static std::optional<BlockTable> TryAllocate(BlockPool& pool, int32_t count);
 
   ~BlockTable() { ShrinkTo(0); }
@@ -27,9 +27,28 @@ class BlockTable {
     return *this;
   }
 
+  // A second table of the same blocks, which both now share.
+  BlockTable Fork() const;
+
+  // Appends one block; false: none is to be had.
+  [[nodiscard]] bool TryGrow();
+
+  // Appends a block with `contents` that the pool knows. False: there is none.
+  [[nodiscard]] bool TryGrowShared(const ContentHash& contents);
+
+  // Puts a block with `contents` in place of the last one, which is given back. False: there is
+  // none.
+  [[nodiscard]] bool TryReplaceLastShared(const ContentHash& contents);
+
+  // Puts a fresh block in place of block `index`, of which a holder is given back: before writing
+  // to a block that others hold too. nullopt: none is to be had; else the block that was replaced.
+  [[nodiscard]] std::optional<BlockId> TryReplace(int32_t index);
+
   // Gives back all but the first `count` blocks. CHECK-fails when there are fewer.
   void ShrinkTo(int32_t count);
 
+  bool IsShared(int32_t index) const { return pool_->num_holders(blocks_[index]) > 1; }
+  BlockId operator[](int32_t index) const { return blocks_[index]; }
   const std::vector<BlockId>& blocks() const { return blocks_; }
   int32_t size() const { return static_cast<int32_t>(blocks_.size()); }
 

@@ -31,4 +31,12 @@ void KvStorage::Append(int64_t layer, std::span<const int32_t> slots, const at::
   ops::ScatterRows(value_rows, slots, v);
 }
 
+void KvStorage::CopyBlock(int32_t from, int32_t to) {
+  for (const std::vector<at::Tensor>* tensors : {&keys_, &values_}) {
+    for (const at::Tensor& tensor : *tensors) {
+      tensor.select(0, to).copy_(tensor.select(0, from));
+    }
+  }
+}
+
 }  // namespace glyph::vlm

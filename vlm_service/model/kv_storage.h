@@ -26,6 +26,9 @@ class KvStorage {
   void Append(int64_t layer, std::span<const int32_t> slots, const at::Tensor& k,
               const at::Tensor& v);
 
+  // Copies all keys and values of a block.
+  void CopyBlock(int32_t from, int32_t to);
+
   int64_t num_bytes() const { return num_bytes_; }
 
  private:

@@ -16,6 +16,10 @@ namespace {
 
 constexpr int32_t kBlockTokens = 16;
 
+// 256 patches: a few milliseconds of a small model on two cores, and enough rows for a GEMM to run
+// at nearly its full speed.
+constexpr int64_t kVisionUnitTokens = 64;
+
 at::ScalarType ScalarTypeOf(ModelDType dtype) {
   return dtype == ModelDType::kFloat32 ? at::kFloat : at::kBFloat16;
 }
@@ -45,6 +49,8 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
       .max_slots = options.max_slots,
       .max_vision_tokens = options.max_vision_tokens,
       .context_tokens = config.text.max_position_embeddings,
+      .vision_layers = static_cast<int32_t>(config.vision.depth),
+      .vision_unit_tokens = kVisionUnitTokens,
   };
   const int64_t num_parameters = weights->num_parameters();
   auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, limits);

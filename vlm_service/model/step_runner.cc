@@ -1,8 +1,10 @@
 #include "vlm_service/model/step_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
-#include <numeric>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "ATen/ops/from_blob.h"
@@ -33,6 +35,13 @@ at::Tensor PositionTensor(const std::vector<int32_t>& positions) {
                        {3, static_cast<int64_t>(positions.size() / 3)}, at::kInt);
 }
 
+// Tells the sampler what a chunk adds to its sequence.
+void ObserveTokens(const PrefillChunk& chunk, Sampler& sampler) {
+  const auto count = static_cast<int64_t>(chunk.ids.size());
+  sampler.Observe(chunk.reused_ids, std::max<int64_t>(0, chunk.num_output_ids - count));
+  sampler.Observe(chunk.ids, std::min(chunk.num_output_ids, count));
+}
+
 std::span<float> Row(const at::Tensor& logits, int64_t row) {
   return {logits.data_ptr<float>() + row * logits.stride(0), static_cast<size_t>(logits.size(1))};
 }
@@ -46,11 +55,9 @@ StepRunner::StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights
       limits_(limits),
       arena_(type),
       kv_(config_.text, limits.num_blocks, limits.block_tokens, type),
-      vision_(limits.max_vision_tokens, config_.text.hidden_size, type),
-      preprocessor_(config_, type),
-      encoder_(config_.vision, weights_->vision(), arena_),
+      vision_(config_, weights_->vision(), limits_, type, arena_),
       decoder_(config_.text, weights_->text(), kv_, arena_, type),
-      slots_(limits.max_slots) {}
+      slots_(limits, static_cast<int32_t>(config_.text.vocab_size)) {}
 
 absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
   try {
@@ -64,73 +71,96 @@ absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
 
 StepResult StepRunner::RunOrThrow(const StepPlan& plan) {
   StepResult result;
-  for (const SequenceSlot id : plan.released_slots) {
-    slots_.at(static_cast<size_t>(id)).reset();
-  }
-  for (const PageId page : plan.released_pages) {
-    vision_.Release(page);
-  }
+  UpdateSlots(plan);
   Stopwatch watch;
-  for (const VisionWork& work : plan.vision) {
-    Encode(work);
+  for (const VisionSlice& slice : plan.vision) {
+    vision_.Run(slice);
   }
   result.vision_ms = watch.Lap();
-  for (const PrefillWork& work : plan.prefill) {
-    result.tokens.push_back(Prefill(work));
-  }
+  RunPrefill(plan, result.tokens);
   result.prefill_ms = watch.Lap();
   if (!plan.decode.empty()) {
-    Decode(plan.decode, result.tokens);
+    RunDecode(plan.decode, result.tokens);
   }
   result.decode_ms = watch.Lap();
   return result;
 }
 
-void StepRunner::Encode(const VisionWork& work) {
-  arena_.Reset();
-  const at::Tensor patches = preprocessor_.Patches(*work.image, work.grid);
-  vision_.Store(work.page, encoder_.Encode(patches, work.grid));
+void StepRunner::UpdateSlots(const StepPlan& plan) {
+  for (const SequenceSlot slot : plan.released_slots) {
+    slots_.Release(slot);
+  }
+  for (const PageId page : plan.released_pages) {
+    vision_.Release(page);
+  }
+  for (const SlotStart& start : plan.started_slots) {
+    slots_.Start(start);
+  }
+  for (const TableEdit& edit : plan.table_edits) {
+    slots_.Edit(edit);
+  }
+  for (const BlockCopy& copy : plan.block_copies) {
+    kv_.CopyBlock(static_cast<int32_t>(copy.from), static_cast<int32_t>(copy.to));
+  }
 }
 
-SampledToken StepRunner::Prefill(const PrefillWork& work) {
-  const Prompt& prompt = *work.prompt;
-  const auto count = static_cast<int64_t>(prompt.ids.size());
-  std::vector<int32_t> blocks;
-  for (const BlockId block : work.blocks) {
-    blocks.push_back(static_cast<int32_t>(block));
+void StepRunner::RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tokens) {
+  ForkTokens forked(plan.forks.size());
+  size_t num_forked = 0;
+  for (const PrefillChunk& chunk : plan.prefill) {
+    const at::Tensor hidden = RunChunk(chunk);
+    ObserveTokens(chunk, slots_.at(chunk.slot).sampler);
+    if (!chunk.samples) continue;
+    const at::Tensor logits = decoder_.Logits(hidden.narrow(0, hidden.size(0) - 1, 1));
+    num_forked += RunForks(plan.forks, chunk.slot, Row(logits, 0), forked);
+    tokens.push_back(Choose(chunk.slot, Row(logits, 0)));
   }
+  TORCH_CHECK(num_forked == forked.size(), "a plan forks a slot whose chunk does not sample");
+  std::move(forked.begin(), forked.end(), std::back_inserter(tokens));
+}
+
+size_t StepRunner::RunForks(std::span<const SlotFork> forks, SequenceSlot from,
+                            std::span<const float> logits, ForkTokens& tokens) {
+  size_t count = 0;
+  for (size_t i = 0; i < forks.size(); ++i) {
+    if (forks[i].from != from) continue;
+    slots_.Fork(forks[i]);
+    std::vector<float> copy(logits.begin(), logits.end());
+    tokens[i] = Choose(forks[i].to, copy);
+    ++count;
+  }
+  return count;
+}
+
+at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
+  const SequenceState& sequence = slots_.at(chunk.slot);
+  const auto count = static_cast<int64_t>(chunk.ids.size());
+  TORCH_CHECK(count > 0 && chunk.positions.size() == 3 * chunk.ids.size(), "a chunk of ", count,
+              " tokens has ", chunk.positions.size(), " positions");
   std::vector<int32_t> cache_rows(count);
   for (int64_t i = 0; i < count; ++i) {
-    cache_rows[i] = CacheRow(blocks, i);
+    cache_rows[i] = slots_.CacheRow(sequence, chunk.first + i);
   }
-  slots_.at(static_cast<size_t>(work.slot))
-      .emplace(Slot{.blocks = std::move(blocks),
-                    .sampler = Sampler(work.sampling, prompt.ids,
-                                       static_cast<int32_t>(config_.text.vocab_size)),
-                    .return_logits = work.return_logits});
   arena_.Reset();
   at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
-  EmbedPrompt(work, hidden);
+  Embed(chunk, hidden);
   decoder_.Forward({.rows = ops::Rows::kOneSequence,
-                    .positions = PositionTensor(prompt.positions),
-                    .slots = cache_rows},
+                    .positions = PositionTensor(chunk.positions),
+                    .slots = cache_rows,
+                    .chunk = {.blocks = sequence.blocks, .first = chunk.first}},
                    hidden);
-  const at::Tensor logits = decoder_.Logits(hidden.narrow(0, count - 1, 1));
-  return Choose(work.slot, Row(logits, 0));
+  return hidden;
 }
 
-void StepRunner::EmbedPrompt(const PrefillWork& work, at::Tensor& hidden) {
-  const Prompt& prompt = *work.prompt;
-  decoder_.Embed(prompt.ids, hidden);
-  TORCH_CHECK(prompt.pages.size() == work.pages.size(), "a prompt's pages were not all encoded");
-  for (size_t i = 0; i < work.pages.size(); ++i) {
-    const PromptPage& page = prompt.pages[i];
-    at::Tensor rows = hidden.narrow(0, page.first_token, page.grid.num_tokens());
-    vision_.Load(work.pages[i], rows);
+void StepRunner::Embed(const PrefillChunk& chunk, at::Tensor& hidden) {
+  decoder_.Embed(chunk.ids, hidden);
+  for (const PageRows& page : chunk.pages) {
+    at::Tensor rows = hidden.narrow(0, page.first_token, page.num_tokens);
+    vision_.Load(page.page, page.first_row, rows);
   }
 }
 
-void StepRunner::Decode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens) {
+void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens) {
   const size_t count = rows.size();
   std::vector<int32_t> ids(count);
   std::vector<int32_t> cache_rows(count);
@@ -138,9 +168,9 @@ void StepRunner::Decode(std::span<const DecodeWork> rows, std::vector<SampledTok
   std::vector<const int32_t*> blocks(count);
   std::vector<int64_t> lengths(count);
   for (size_t i = 0; i < count; ++i) {
-    const Slot& sequence = slot(rows[i].slot);
+    const SequenceState& sequence = slots_.at(rows[i].slot);
     ids[i] = sequence.last_token;
-    cache_rows[i] = CacheRow(sequence.blocks, rows[i].kv_length);
+    cache_rows[i] = slots_.CacheRow(sequence, rows[i].kv_length);
     blocks[i] = sequence.blocks.data();
     lengths[i] = rows[i].kv_length + 1;
     for (size_t axis = 0; axis < 3; ++axis) {
@@ -161,38 +191,26 @@ void StepRunner::Decode(std::span<const DecodeWork> rows, std::vector<SampledTok
   }
 }
 
-StepRunner::Slot& StepRunner::slot(SequenceSlot id) {
-  std::optional<Slot>& slot = slots_.at(static_cast<size_t>(id));
-  TORCH_CHECK(slot.has_value(), "a plan decodes a slot that was not prefilled");
-  return *slot;
-}
-
-int32_t StepRunner::CacheRow(std::span<const int32_t> blocks, int64_t index) const {
-  const auto block = static_cast<size_t>(index / limits_.block_tokens);
-  TORCH_CHECK(block < blocks.size(), "token ", index, " lies outside its sequence's blocks");
-  return blocks[block] * limits_.block_tokens + static_cast<int32_t>(index % limits_.block_tokens);
-}
-
-SampledToken StepRunner::Choose(SequenceSlot id, std::span<float> logits) {
-  Slot& sequence = slot(id);
+SampledToken StepRunner::Choose(SequenceSlot slot, std::span<float> logits) {
+  SequenceState& sequence = slots_.at(slot);
   SampledToken result;
-  result.slot = id;
+  result.slot = slot;
   if (sequence.return_logits) {
     result.logits.assign(logits.begin(), logits.end());
   }
-  const std::optional<int32_t> token = sequence.sampler.Sample(logits, sequence.num_outputs++);
-  result.finite = token.has_value();
-  result.token = token.value_or(0);
+  std::optional<Choice> choice = sequence.sampler.Sample(logits);
+  result.finite = choice.has_value();
+  if (choice.has_value()) {
+    result.token = choice->token;
+    result.logprob = choice->logprob;
+    result.top_logprobs = std::move(choice->top_logprobs);
+  }
   sequence.last_token = result.token;
   return result;
 }
 
 std::vector<ComponentMemory> StepRunner::memory() const {
-  const auto blocks_of = [](const std::optional<Slot>& slot) {
-    return slot.has_value() ? static_cast<int64_t>(slot->blocks.size()) : 0;
-  };
-  const int64_t blocks =
-      std::transform_reduce(slots_.begin(), slots_.end(), int64_t{0}, std::plus<>(), blocks_of);
+  const int64_t activations = arena_.num_bytes() + vision_.work_bytes();
   return {
       {.device = "host",
        .component = "weights",
@@ -201,15 +219,15 @@ std::vector<ComponentMemory> StepRunner::memory() const {
       {.device = "host",
        .component = "kv",
        .reserved_bytes = kv_.num_bytes(),
-       .used_bytes = kv_.num_bytes() / limits_.num_blocks * blocks},
+       .used_bytes = kv_.num_bytes() / limits_.num_blocks * slots_.num_blocks_used()},
       {.device = "host",
        .component = "vision",
-       .reserved_bytes = vision_.reserved_bytes(),
-       .used_bytes = vision_.used_bytes()},
+       .reserved_bytes = vision_.outputs().reserved_bytes(),
+       .used_bytes = vision_.outputs().used_bytes()},
       {.device = "host",
        .component = "activations",
-       .reserved_bytes = arena_.num_bytes(),
-       .used_bytes = arena_.num_bytes()},
+       .reserved_bytes = activations,
+       .used_bytes = activations},
   };
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -9,19 +8,16 @@
 #include "absl/status/statusor.h"
 #include "vlm_service/engine/step_executor.h"
 #include "vlm_service/model/activation_arena.h"
-#include "vlm_service/model/image_preprocessor.h"
 #include "vlm_service/model/kv_storage.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_weights.h"
+#include "vlm_service/model/sequence_slots.h"
 #include "vlm_service/model/text_decoder.h"
-#include "vlm_service/model/vision_arena.h"
-#include "vlm_service/model/vision_encoder.h"
-#include "vlm_service/sampling/sampler.h"
+#include "vlm_service/model/vision_runner.h"
 
 namespace glyph::vlm {
 
-// Runs plans over the model and keeps what sequences need between steps: block table, sampler and
-// last token of each slot, and the vision outputs. Not thread-safe.
+// Runs plans over the model, part by part in the order a plan states. Not thread-safe.
 class StepRunner {
  public:
   StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights, at::ScalarType type,
@@ -33,37 +29,32 @@ class StepRunner {
   std::vector<ComponentMemory> memory() const;
 
  private:
-  struct Slot {
-    std::vector<int32_t> blocks;
-    Sampler sampler;
-    int64_t num_outputs = 0;
-    int32_t last_token = 0;
-    bool return_logits = false;
-  };
+  // A token for each of the plan's forks, before they are put behind those of the chunks.
+  using ForkTokens = std::vector<SampledToken>;
 
   StepResult RunOrThrow(const StepPlan& plan);
-  void Encode(const VisionWork& work);
-  SampledToken Prefill(const PrefillWork& work);
-  void Decode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens);
+  void UpdateSlots(const StepPlan& plan);
+  void RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tokens);
+  void RunDecode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens);
 
-  Slot& slot(SequenceSlot id);
-  // The cache row of token `index` of a sequence with these blocks.
-  int32_t CacheRow(std::span<const int32_t> blocks, int64_t index) const;
-  // The embeddings of a prompt, its pages' vision outputs in place of their image tokens.
-  void EmbedPrompt(const PrefillWork& work, at::Tensor& hidden);
+  // The chunk through every layer; its hidden states [count, hidden], valid until the next pass.
+  at::Tensor RunChunk(const PrefillChunk& chunk);
+  // The embeddings of a chunk, vision outputs in place of image tokens.
+  void Embed(const PrefillChunk& chunk, at::Tensor& hidden);
+  // Begins the forks of `from` and chooses their tokens; returns how many there are.
+  size_t RunForks(std::span<const SlotFork> forks, SequenceSlot from, std::span<const float> logits,
+                  ForkTokens& tokens);
   // Chooses the slot's next token; `logits` [vocab_size] may change.
-  SampledToken Choose(SequenceSlot id, std::span<float> logits);
+  SampledToken Choose(SequenceSlot slot, std::span<float> logits);
 
   const ModelConfig config_;
   const std::unique_ptr<ModelWeights> weights_;
   const ExecutorLimits limits_;
   ActivationArena arena_;
   KvStorage kv_;
-  VisionArena vision_;
-  const ImagePreprocessor preprocessor_;
-  VisionEncoder encoder_;
+  VisionRunner vision_;
   TextDecoder decoder_;
-  std::vector<std::optional<Slot>> slots_;  // [max_slots]
+  SequenceSlots slots_;
 };
 
 }  // namespace glyph::vlm

@@ -9,7 +9,7 @@
 namespace glyph::vlm {
 namespace {
 
-// Rows of a prompt whose MLP runs at once: bounds the widest intermediate.
+// Rows of a chunk whose MLP runs at once: bounds the widest intermediate.
 constexpr int64_t kMlpRows = 1024;
 
 // Frequencies belong to the axes in turn, section by section (recomposition_frequencies).
@@ -73,13 +73,12 @@ void TextDecoder::Attention(const TextBatch& batch, int64_t layer, at::Tensor& h
   ops::Linear(scratch.v, scratch.normed, weights.v, batch.rows);
   at::Tensor q = scratch.q.view({rows, config_.num_heads, config_.head_dim});
   at::Tensor k = scratch.k.view({rows, config_.num_kv_heads, config_.head_dim});
-  const at::Tensor v = scratch.v.view({rows, config_.num_kv_heads, config_.head_dim});
   ops::Rotary(q, batch.positions, rotary_);
   ops::Rotary(k, batch.positions, rotary_);
   kv_.Append(layer, batch.slots, scratch.k, scratch.v);
   at::Tensor attended = scratch.attended.view({rows, config_.num_heads, config_.head_dim});
   if (batch.rows == ops::Rows::kOneSequence) {
-    ops::Attention(attended, q, k, v, ops::AttentionMask::kCausal);
+    ops::ChunkAttention(attended, q, kv_.keys(layer), kv_.values(layer), batch.chunk);
   } else {
     ops::PagedAttention(attended, q, kv_.keys(layer), kv_.values(layer), batch.sequences);
   }

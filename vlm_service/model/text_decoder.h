@@ -12,11 +12,12 @@
 
 namespace glyph::vlm {
 
-// The rows of one pass: a whole prompt, or the next token of several sequences.
+// The rows of one pass: a chunk of a sequence's known tokens, or the next token of several.
 struct TextBatch {
   ops::Rows rows = ops::Rows::kOneSequence;
   at::Tensor positions;                // [3, num_rows] int32: time, height, width
   std::span<const int32_t> slots;      // [num_rows] cache rows the new keys and values go to
+  ops::PagedChunk chunk = {};          // kOneSequence: what the rows attend to
   ops::PagedSequences sequences = {};  // kManySequences: what each row attends to
 };
 

@@ -8,18 +8,22 @@
 
 namespace glyph::vlm {
 
-// Holds pages' vision outputs between encoding and release, in memory allocated once. A page takes
-// any free rows, so that pages fit whenever their tokens do. Not thread-safe.
+// Holds pages' vision outputs from the start of their encoding to their release, in memory
+// allocated once. A page takes any free rows, so that pages fit whenever their tokens do. Not
+// thread-safe.
 class VisionArena {
  public:
   VisionArena(int64_t max_tokens, int64_t hidden_size, at::ScalarType type);
 
-  // Keeps a copy of `output` [tokens, hidden]. CHECK-fails when the page is held already or the
-  // tokens do not fit.
-  void Store(PageId page, const at::Tensor& output);
+  // Takes room for the page. CHECK-fails when the page is held already or its tokens do not fit.
+  void Reserve(PageId page, int64_t num_tokens);
 
-  // Copies the page's output to out [tokens, hidden]. CHECK-fails when the page is not held.
-  void Load(PageId page, at::Tensor& out) const;
+  // Keeps a copy of `output` [tokens, hidden]: the page's rows after those stored before.
+  void Append(PageId page, const at::Tensor& output);
+
+  // Copies the page's rows from `first_row` on to out [rows, hidden]. CHECK-fails when they were
+  // not stored.
+  void Load(PageId page, int64_t first_row, at::Tensor& out) const;
 
   // Forgets the page; nothing happens when it is not held.
   void Release(PageId page);
@@ -28,9 +32,14 @@ class VisionArena {
   int64_t used_bytes() const;
 
  private:
+  struct Page {
+    std::vector<int32_t> rows;
+    size_t num_stored = 0;
+  };
+
   at::Tensor rows_;  // [max_tokens, hidden]
   std::vector<int32_t> free_;
-  std::unordered_map<PageId, std::vector<int32_t>> pages_;  // rows of each page
+  std::unordered_map<PageId, Page> pages_;
 };
 
 }  // namespace glyph::vlm

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 
 #include "ATen/core/Tensor.h"
@@ -10,30 +11,59 @@
 
 namespace glyph::vlm {
 
-// The vision model: patches of one page in, its image tokens' embeddings out. Not thread-safe.
+// A page between its patches and its image tokens.
+struct PageEncoding {
+  at::Tensor positions;  // [2, num_patches] int32: row, column
+  ops::RotaryTable rotary;
+  at::Tensor hidden;   // [num_patches, hidden]
+  at::Tensor queries;  // [num_patches, hidden], of the layer a patch comes to next
+  // Keys and values [2, heads, num_patches, head_dim] of even and of odd layers: a layer's parts
+  // read those of all patches while they write those of the next layer. A head's lie together, for
+  // every query reads them all.
+  std::array<at::Tensor, 2> keys_values;
+};
+
+// Image tokens of a page: rows [first, first + count).
+struct TokenRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
+// The vision model: patches of one page in, its image tokens' embeddings out, a part of a layer at
+// a time. A part's result depends on the page and the part alone. Not thread-safe.
 class VisionEncoder {
  public:
-  // All must outlive this.
-  VisionEncoder(const VisionConfig& config, const VisionWeights& weights, ActivationArena& arena);
+  // All must outlive this. `scratch` is reset by every call.
+  VisionEncoder(const VisionConfig& config, const VisionWeights& weights, ActivationArena& scratch);
 
-  // patches [num_patches, patch_values] of the model's type, cell by cell (a cell is merge x merge
-  // patches, row-major, and becomes one token). Returns [grid.num_tokens(), out_hidden_size], valid
-  // until the arena's next Reset.
-  at::Tensor Encode(const at::Tensor& patches, const PageGrid& grid);
+  // Takes a page up: embeds its patches and projects them for layer 0. patches [num_patches,
+  // patch_values] of the model's type, cell by cell (a cell is merge x merge patches, row-major,
+  // and becomes one token). The encoding's tensors are taken from `memory`.
+  PageEncoding Begin(const at::Tensor& patches, const PageGrid& grid, ActivationArena& memory);
+
+  // Runs one layer for the patches of `tokens`. Layers come in order, each for every token once.
+  void RunLayer(int64_t layer, TokenRange tokens, PageEncoding& page);
+
+  // What the page's patches have become after the last layer: [tokens.count, out_hidden_size],
+  // valid until the next call.
+  at::Tensor Merge(TokenRange tokens, const PageEncoding& page);
 
  private:
-  struct Scratch;
-  struct PatchPlaces;
-
-  PatchPlaces PlacesOf(const PageGrid& grid) const;
-  void Attention(const VisionBlockWeights& block, const PatchPlaces& places, at::Tensor& hidden,
-                 Scratch& scratch);
-  void Mlp(const VisionBlockWeights& block, at::Tensor& hidden, Scratch& scratch);
-  at::Tensor Merge(const at::Tensor& hidden);
+  struct PatchRange {
+    int64_t first;
+    int64_t count;
+  };
+  PatchRange PatchesOf(TokenRange tokens) const;
+  at::Tensor PatchPositions(const PageGrid& grid) const;
+  ops::RotaryTable RotaryOf(const PageGrid& grid) const;
+  // Queries, keys and values of `patches` for `layer`.
+  void Project(int64_t layer, PatchRange patches, PageEncoding& page);
+  void Attend(int64_t layer, PatchRange patches, PageEncoding& page);
+  void Mlp(int64_t layer, PatchRange patches, PageEncoding& page);
 
   const VisionConfig& config_;
   const VisionWeights& weights_;
-  ActivationArena& arena_;
+  ActivationArena& scratch_;
   const at::Tensor inverse_frequencies_;  // [head_dim / 4]
 };
 

@@ -4,15 +4,26 @@
 
 #include "ATen/core/Tensor.h"
 
+// Attention: out = softmax(q k^T / sqrt(head_dim)) v. Query heads are a multiple of KV heads, and
+// query head h reads KV head h / (heads / kv_heads). A row's result depends neither on the other
+// rows of a call nor on how many they are.
 namespace glyph::vlm::ops {
 
-enum class AttentionMask { kFull, kCausal };
+// Every row of q sees every token of k and v: a page, whole or in parts. q and out [rows, heads,
+// head_dim], rows may be strided; k and v [tokens, kv_heads, head_dim] with the same strides,
+// head_dim dense.
+void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
-// Attention within one sequence: out = softmax(q k^T / sqrt(head_dim)) v. q and out [tokens, heads,
-// head_dim], k and v [tokens, kv_heads, head_dim]; heads is a multiple of kv_heads and query head h
-// reads KV head h / (heads / kv_heads). The last axis is dense.
-void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-               AttentionMask mask);
+// Where rows that follow one another in one sequence stand.
+struct PagedChunk {
+  std::span<const int32_t> blocks;  // block table
+  int64_t first = 0;                // index of the first row
+};
+
+// Causal: each row sees the cache up to itself, its own key and value included. q and out [rows,
+// heads, head_dim]; k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim] dense.
+void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
+                    const at::Tensor& v_cache, const PagedChunk& chunk);
 
 // The cached tokens of the sequences of a decode step.
 struct PagedSequences {
@@ -20,8 +31,8 @@ struct PagedSequences {
   std::span<const int64_t> lengths;        // [rows] tokens, the new one included
 };
 
-// Attention of one new token a row over its own cache, whatever the other rows are. q and out
-// [rows, heads, head_dim] dense; k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim].
+// Attention of one new token a row over its own cache. q and out [rows, heads, head_dim] dense;
+// k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim].
 void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                     const at::Tensor& v_cache, const PagedSequences& sequences);
 

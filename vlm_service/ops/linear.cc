@@ -1,19 +1,37 @@
 #include "vlm_service/ops/linear.h"
 
 #include "ATen/ops/addmm.h"
+#include "ATen/ops/empty.h"
 #include "ATen/ops/mm.h"
+#include "ATen/ops/zeros.h"
 #include "vlm_service/ops/element_type.h"
 #include "vlm_service/ops/parallel.h"
 
 namespace glyph::vlm::ops {
 namespace {
 
-void LinearGemm(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {
+// Rows a GEMM gets at least: for fewer the library has other kernels, whose sums differ.
+constexpr int64_t kMinGemmRows = 16;
+
+void Gemm(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {
   if (weights.bias.defined()) {
     at::addmm_out(out, weights.bias, x, weights.weight.t());
   } else {
     at::mm_out(out, x, weights.weight.t());
   }
+}
+
+void LinearGemm(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {
+  const int64_t rows = x.size(0);
+  if (rows >= kMinGemmRows) {
+    Gemm(out, x, weights);
+    return;
+  }
+  const at::Tensor padded = at::zeros({kMinGemmRows, x.size(1)}, x.options());
+  padded.narrow(0, 0, rows).copy_(x);
+  at::Tensor result = at::empty({kMinGemmRows, out.size(1)}, out.options());
+  Gemm(result, padded, weights);
+  out.copy_(result.narrow(0, 0, rows));
 }
 
 void LinearRows(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {

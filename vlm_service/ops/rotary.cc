@@ -40,7 +40,7 @@ void Rotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table
         .gap = adjacent ? 1 : half,
         .round_products = adjacent,
         .positions = Data<const int32_t>(positions),
-        .rows = x.size(0),
+        .axis_stride = positions.stride(0),
         .axis = table.axis.data(),
         .cos = Data<const float>(table.cos),
         .sin = Data<const float>(table.sin),

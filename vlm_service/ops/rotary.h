@@ -30,7 +30,7 @@ RotaryTable MakeRotaryTable(const at::Tensor& inverse_frequencies, int64_t num_p
 at::Tensor InverseFrequencies(double theta, int64_t dim);
 
 // Rotates x [rows, heads, head_dim] in place (last axis dense). positions [axes, rows] int32,
-// dense.
+// rows dense.
 void Rotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table);
 
 }  // namespace glyph::vlm::ops

@@ -35,6 +35,7 @@ class PromptBuilder {
   static int64_t MaxTokens(int64_t text_bytes, int64_t num_pages, int64_t visual_tokens);
 
  private:
+  friend class PromptStream;
   struct TemplateTokens {
     int32_t mask = 0;
     int32_t start_of_prompt = 0;

@@ -4,22 +4,35 @@
 #include <cmath>
 #include <functional>
 
+#include "vlm_service/sampling/largest_logit.h"
+
 namespace glyph::vlm {
 namespace {
 
-// Divides by the temperature. When that overflows, the largest logits are all that counts.
-void ApplyTemperature(std::span<float> logits, float temperature) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
+// Divides by the temperature and returns the largest quotient. When that overflows, the largest
+// logits are all that counts.
+float ApplyTemperature(std::span<float> logits, float temperature) {
+  const float largest = logits[*FirstOfLargest(logits)];
+  if (temperature == 1) return largest;
   if (!std::isfinite(largest / temperature)) {
     for (float& logit : logits) logit = logit == largest ? 0.0f : -INFINITY;
-    return;
+    return 0;
   }
   for (float& logit : logits) logit /= temperature;
+  return largest / temperature;
 }
 
-// The k-th largest logit; with every logit kept, the smallest float.
+// The k-th largest logit; with every logit kept, the smallest float. A few are collected in a heap,
+// whose smallest is all that most logits meet; beyond that selecting from a copy is faster.
 float TopKThreshold(std::span<const float> logits, int32_t top_k) {
+  constexpr int32_t kLargestHeap = 1000;
   if (top_k <= 0 || static_cast<size_t>(top_k) >= logits.size()) return -INFINITY;
+  if (top_k <= kLargestHeap) {
+    std::vector<float> largest(static_cast<size_t>(top_k));
+    std::partial_sort_copy(logits.begin(), logits.end(), largest.begin(), largest.end(),
+                           std::greater<>());
+    return largest.back();
+  }
   std::vector<float> values(logits.begin(), logits.end());
   const auto kth = values.begin() + (top_k - 1);
   std::nth_element(values.begin(), kth, values.end(), std::greater<>());
@@ -33,8 +46,7 @@ void Normalize(std::vector<Candidate>& candidates) {
 }
 
 // Softmax of the logits at or above `threshold`. Tokens of probability zero are left out.
-std::vector<Candidate> Softmax(std::span<const float> logits, float threshold) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
+std::vector<Candidate> Softmax(std::span<const float> logits, float largest, float threshold) {
   std::vector<Candidate> candidates;
   for (size_t token = 0; token < logits.size(); ++token) {
     if (logits[token] < threshold) continue;
@@ -74,20 +86,28 @@ void KeepTopP(std::vector<Candidate>& candidates, float top_p) {
   Normalize(candidates);
 }
 
-}  // namespace
-
-void ApplyRepetitionPenalty(std::span<float> logits, std::span<const int32_t> seen, float penalty) {
-  for (const int32_t token : seen) {
-    float& logit = logits[token];
-    logit = logit < 0 ? logit * penalty : logit / penalty;
+// Drops candidates below `min_p` times the likeliest, compared in float as the library does. The
+// likeliest always stays.
+void KeepMinP(std::vector<Candidate>& candidates, float min_p) {
+  double likeliest = 0;
+  for (const Candidate& candidate : candidates) {
+    likeliest = std::max(likeliest, candidate.probability);
   }
+  const float threshold = min_p * static_cast<float>(likeliest);
+  std::erase_if(candidates, [threshold](const Candidate& candidate) {
+    return static_cast<float>(candidate.probability) < threshold;
+  });
+  Normalize(candidates);
 }
+
+}  // namespace
 
 std::vector<Candidate> ProcessedDistribution(std::span<float> logits,
                                              const SamplingParams& params) {
-  ApplyTemperature(logits, params.temperature);
-  std::vector<Candidate> candidates = Softmax(logits, TopKThreshold(logits, params.top_k));
+  const float largest = ApplyTemperature(logits, params.temperature);
+  std::vector<Candidate> candidates = Softmax(logits, largest, TopKThreshold(logits, params.top_k));
   if (params.top_p < 1) KeepTopP(candidates, params.top_p);
+  if (params.min_p > 0) KeepMinP(candidates, params.min_p);
   return candidates;
 }
 

@@ -1,22 +1,16 @@
 #include "vlm_service/sampling/sampler.h"
 
-#include <algorithm>
-#include <cmath>
+#include <utility>
 
+#include "proto/base/check.h"
+#include "vlm_service/sampling/adjust_logits.h"
 #include "vlm_service/sampling/distribution.h"
+#include "vlm_service/sampling/largest_logit.h"
+#include "vlm_service/sampling/log_softmax.h"
 #include "vlm_service/sampling/philox.h"
 
 namespace glyph::vlm {
 namespace {
-
-bool IsUsable(std::span<const float> logits) {
-  bool any_finite = false;
-  for (const float logit : logits) {
-    if (std::isnan(logit) || logit == INFINITY) return false;
-    any_finite |= std::isfinite(logit);
-  }
-  return any_finite;
-}
 
 // The first candidate at which the cumulative probability passes `uniform`, which is below 1.
 int32_t Draw(std::span<const Candidate> candidates, double uniform) {
@@ -30,32 +24,58 @@ int32_t Draw(std::span<const Candidate> candidates, double uniform) {
 
 }  // namespace
 
-Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt_ids,
-                 int32_t vocab_size)
-    : params_(params) {
-  if (params_.repetition_penalty == 1.0f) return;
-  is_seen_.resize(static_cast<size_t>(vocab_size));
-  for (const int32_t id : prompt_ids) Remember(id);
+Sampler::Sampler(SamplingParams params, int32_t vocab_size)
+    : params_(std::move(params)), vocab_size_(vocab_size) {
+  for (const LogitBias& bias : params_.logit_bias) GLYPH_CHECK(IsInVocabulary(bias.token));
 }
 
-std::optional<int32_t> Sampler::Sample(std::span<float> logits, int64_t index) {
-  if (!IsUsable(logits)) return std::nullopt;
-  ApplyRepetitionPenalty(logits, seen_, params_.repetition_penalty);
-  int32_t token = 0;
-  if (params_.temperature == 0) {
-    token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-  } else {
-    token = Draw(ProcessedDistribution(logits, params_),
-                 UniformAt(params_.seed, static_cast<uint64_t>(index)));
+void Sampler::Observe(std::span<const int32_t> ids, int64_t num_outputs) {
+  GLYPH_CHECK(num_outputs >= 0 && num_outputs <= static_cast<int64_t>(ids.size()));
+  const size_t num_prompt = ids.size() - static_cast<size_t>(num_outputs);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (!IsInVocabulary(ids[i])) continue;
+    i < num_prompt ? history_.AddPrompt(ids[i]) : history_.AddOutput(ids[i]);
   }
-  Remember(token);
-  return token;
+  num_outputs_ += num_outputs;
 }
 
-void Sampler::Remember(int32_t token) {
-  if (token < 0 || static_cast<size_t>(token) >= is_seen_.size() || is_seen_[token]) return;
-  is_seen_[token] = true;
-  seen_.push_back(token);
+std::optional<Choice> Sampler::Sample(std::span<float> logits) {
+  GLYPH_CHECK(logits.size() == static_cast<size_t>(vocab_size_));
+  std::optional<Choice> choice = Choose(logits);
+  if (!choice) return std::nullopt;
+  history_.AddOutput(choice->token);
+  ++num_outputs_;
+  return choice;
+}
+
+Sampler Sampler::WithParams(SamplingParams params) const {
+  Sampler other(std::move(params), vocab_size_);
+  other.history_ = history_;
+  other.num_outputs_ = num_outputs_;
+  return other;
+}
+
+std::optional<Choice> Sampler::Choose(std::span<float> logits) const {
+  std::vector<float> raw_logits;
+  if (params_.num_logprobs) raw_logits.assign(logits.begin(), logits.end());
+  const std::optional<int32_t> token = ChooseToken(logits);
+  if (!token) return std::nullopt;
+  Choice choice;
+  choice.token = *token;
+  if (params_.num_logprobs) {
+    const LogSoftmax log_softmax(raw_logits);
+    choice.logprob = log_softmax.LogprobOf(*token);
+    choice.top_logprobs = log_softmax.Likeliest(*params_.num_logprobs);
+  }
+  return choice;
+}
+
+std::optional<int32_t> Sampler::ChooseToken(std::span<float> logits) const {
+  AdjustLogits(logits, params_, history_);
+  const std::optional<int32_t> largest = FirstOfLargest(logits);
+  if (!largest || params_.temperature == 0) return largest;
+  return Draw(ProcessedDistribution(logits, params_),
+              UniformAt(params_.seed, static_cast<uint64_t>(num_outputs_)));
 }
 
 }  // namespace glyph::vlm

@@ -1,201 +1,201 @@
 #include "vlm_service/scheduler/scheduler.h"
 
 #include <algorithm>
-#include <optional>
+#include <tuple>
 #include <utility>
 
 #include "proto/base/check.h"
 
 namespace glyph::vlm {
-namespace {
 
-bool IsReadyForPrefill(const Sequence& sequence) {
-  return sequence.phase == Sequence::Phase::kReceiving && sequence.prompt != nullptr &&
-         std::none_of(sequence.pages.begin(), sequence.pages.end(), [](const SequencePage& page) {
-           return page.state == SequencePage::State::kPending;
-         });
-}
-
-PrefillWork MakePrefill(const Sequence& sequence) {
-  PrefillWork work;
-  work.slot = sequence.slot;
-  work.prompt = sequence.prompt;
-  work.blocks = sequence.blocks.blocks();
-  work.sampling = sequence.spec.sampling;
-  for (const SequencePage& page : sequence.pages) work.pages.push_back(page.id);
-  return work;
-}
-
-}  // namespace
-
-Scheduler::Scheduler(const SchedulerLimits& limits, const StepBudget& budget)
-    : limits_(limits), budget_(budget), pool_(limits.num_blocks) {
-  GLYPH_CHECK(limits.block_tokens > 0 && limits.num_slots > 0);
-  for (int32_t slot = limits.num_slots - 1; slot >= 0; --slot) {
+Scheduler::Scheduler(const ExecutorLimits& limits, const StepBudget& budget)
+    : limits_(limits), budget_(budget), pool_(limits.num_blocks), pages_(limits) {
+  GLYPH_CHECK(limits.block_tokens > 0 && limits.max_slots > 0);
+  for (int32_t slot = limits.max_slots - 1; slot >= 0; --slot) {
     free_slots_.push_back(SequenceSlot{slot});
   }
 }
 
-void Scheduler::Enqueue(const SequenceSpec& spec) {
+void Scheduler::Enqueue(SequenceSpec spec) {
   GLYPH_CHECK(sequences_.empty() || sequences_.rbegin()->first < spec.id);
   GLYPH_CHECK(spec.max_output_tokens >= 1 && CheckFits(spec, limits_).ok());
-  sequences_[spec.id].spec = spec;
-  waiting_.push_back(spec.id);
+  const auto num_forced = static_cast<int64_t>(spec.forced_output_ids.size());
+  GLYPH_CHECK(num_forced < spec.max_output_tokens && (num_forced == 0 || spec.forks.empty()));
+  SharesOf(spec.priority).Join(spec.id, spec.tenant);
+  const SequenceId id = spec.id;
+  sequences_.emplace(id, std::move(spec));
 }
 
-std::vector<Admission> Scheduler::Admit() {
-  GLYPH_CHECK(!in_flight_);
-  std::vector<Admission> admitted;
-  while (!waiting_.empty()) {
-    Sequence& sequence = Get(waiting_.front());
-    if (!TryAdmit(sequence)) break;
-    waiting_.pop_front();
-    admitted.push_back({sequence.spec.id, int64_t{sequence.blocks.size()} * limits_.block_tokens});
+std::vector<Sequence*> Scheduler::InOrder(Sequence::Phase phase) {
+  using Rank = std::tuple<int64_t, FairShare::Place, SequenceId>;
+  std::vector<std::pair<Rank, Sequence*>> ranked;
+  for (auto& [id, sequence] : sequences_) {
+    if (sequence.phase != phase) continue;
+    const int32_t priority = sequence.spec.priority;
+    ranked.push_back({Rank(-int64_t{priority}, SharesOf(priority).Rank(id), id), &sequence});
   }
-  return admitted;
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<Sequence*> order;
+  order.reserve(ranked.size());
+  for (const auto& [rank, sequence] : ranked) order.push_back(sequence);
+  return order;
+}
+
+void Scheduler::Admit() {
+  GLYPH_CHECK(!step_);
+  for (Sequence* sequence : InOrder(Sequence::Phase::kWaiting)) {
+    if (!TryAdmit(*sequence)) return;
+  }
 }
 
 bool Scheduler::TryAdmit(Sequence& sequence) {
   const SequenceSpec& spec = sequence.spec;
-  if (free_slots_.empty()) return false;
-  if (vision_reserved_ + spec.max_visual_tokens > limits_.vision_tokens) return false;
-  const int64_t blocks = BlocksFor(spec.max_prompt_tokens + spec.max_output_tokens, limits_);
-  auto table = BlockTable::TryAllocate(pool_, static_cast<int32_t>(blocks));
-  if (!table) return false;
-  sequence.blocks = *std::move(table);
-  sequence.slot = free_slots_.back();
-  free_slots_.pop_back();
-  sequence.vision_reserved = spec.max_visual_tokens;
-  vision_reserved_ += sequence.vision_reserved;
-  sequence.phase = Sequence::Phase::kReceiving;
+  const size_t num_slots = 1 + spec.forks.size();
+  if (free_slots_.size() < num_slots) return false;
+  const int64_t tokens =
+      sequence.prompt_complete
+          ? sequence.num_known()
+          : spec.max_prompt_tokens + static_cast<int64_t>(spec.forced_output_ids.size());
+  // Room for one more block of everyone who runs, so that it need not be preempted at once.
+  const int32_t num_blocks = limits_.BlocksFor(tokens);
+  if (num_unpromised() < std::min(num_blocks + num_admitted(), limits_.num_blocks)) return false;
+  Promise(sequence, tokens);
+  const auto take_slot = [this] {
+    const SequenceSlot slot = free_slots_.back();
+    free_slots_.pop_back();
+    return slot;
+  };
+  sequence.slot = take_slot();
+  for (size_t i = 1; i < num_slots; ++i) sequence.fork_slots.push_back(take_slot());
+  sequence.blocks = *BlockTable::TryAllocate(pool_, 0);
+  const bool again = std::exchange(sequence.was_admitted, true);
+  sequence.phase = Sequence::Phase::kPrefill;
+  notices_.admissions.push_back({spec.id, int64_t{num_blocks} * limits_.block_tokens, again});
   return true;
 }
 
-void Scheduler::AddPage(SequenceId id, std::shared_ptr<const PageImage> image, PageGrid grid) {
-  GLYPH_CHECK(!in_flight_);
-  Sequence& sequence = Get(id);
-  GLYPH_CHECK(sequence.phase == Sequence::Phase::kReceiving && sequence.prompt == nullptr);
-  int64_t tokens = grid.num_tokens();
-  for (const SequencePage& page : sequence.pages) tokens += page.grid.num_tokens();
-  GLYPH_CHECK(tokens <= sequence.vision_reserved);
-  SequencePage page;
-  page.id = PageId{next_page_id_++};
-  page.image = std::move(image);
-  page.grid = grid;
-  sequence.pages.push_back(std::move(page));
+void Scheduler::Promise(Sequence& sequence, int64_t tokens) {
+  const int32_t promised = std::max(0, limits_.BlocksFor(tokens) - sequence.blocks.size());
+  num_promised_ += promised - std::exchange(sequence.num_promised_blocks, promised);
 }
 
-void Scheduler::FinishPrompt(SequenceId id, std::shared_ptr<const Prompt> prompt) {
-  GLYPH_CHECK(!in_flight_);
-  Sequence& sequence = Get(id);
-  SequenceSpec& spec = sequence.spec;
-  GLYPH_CHECK(sequence.prompt == nullptr && prompt->pages.size() == sequence.pages.size());
-  const auto num_tokens = static_cast<int64_t>(prompt->ids.size());
-  GLYPH_CHECK(num_tokens > 0 && num_tokens <= spec.max_prompt_tokens);
-  int64_t visual_tokens = 0;
-  for (const PromptPage& page : prompt->pages) visual_tokens += page.grid.num_tokens();
-  spec.max_prompt_tokens = num_tokens;
-  spec.max_visual_tokens = visual_tokens;
-  sequence.prompt = std::move(prompt);
-  if (sequence.phase == Sequence::Phase::kWaiting) return;
-  vision_reserved_ -= sequence.vision_reserved - visual_tokens;
-  sequence.vision_reserved = visual_tokens;
-  const int64_t blocks = BlocksFor(num_tokens + spec.max_output_tokens, limits_);
-  sequence.blocks.ShrinkTo(static_cast<int32_t>(blocks));
+void Scheduler::OfferPage(SequenceId id, const ContentHash& name, const Prompt& fragment) {
+  GLYPH_CHECK(!step_);
+  Sequence& sequence = Find(id);
+  GLYPH_CHECK(fragment.pages.size() == 1);
+  sequence.AppendPrompt(fragment);
+  GLYPH_CHECK(sequence.num_known() <= sequence.spec.max_prompt_tokens);
+  SequencePage& page = sequence.pages.back();
+  GLYPH_CHECK(page.grid.num_tokens() <= limits_.max_page_tokens());
+  page.name = name;
+  if (!budget_.reuse_prefixes) {  // a name of its own
+    page.name.words = {static_cast<uint64_t>(id), sequence.pages.size()};
+  }
+}
+
+void Scheduler::AddPage(SequenceId id, std::shared_ptr<const PageImage> image) {
+  GLYPH_CHECK(!step_);
+  PagePipeline::AddImage(Find(id), std::move(image));
+}
+
+void Scheduler::FinishPrompt(SequenceId id, const Prompt& fragment) {
+  GLYPH_CHECK(!step_ && fragment.pages.empty() && !fragment.ids.empty());
+  Sequence& sequence = Find(id);
+  sequence.AppendPrompt(fragment);
+  GLYPH_CHECK(sequence.num_known() <= sequence.spec.max_prompt_tokens);
+  sequence.spec.max_prompt_tokens = sequence.num_known();
+  sequence.prompt_complete = true;
+  for (const int32_t token : sequence.spec.forced_output_ids) sequence.AppendOutput(token);
+  if (sequence.phase != Sequence::Phase::kWaiting) Promise(sequence, sequence.num_known());
+}
+
+void Scheduler::Poison(SequenceId id) {
+  const Sequence& sequence = Find(id);
+  for (const BlockId block : sequence.blocks.blocks()) pool_.Forget(block);
+  for (const SequencePage& page : sequence.pages) pages_.cache().Forget(page.name);
 }
 
 void Scheduler::Finish(SequenceId id) {
-  GLYPH_CHECK(!in_flight_);
-  Sequence& sequence = Get(id);
-  if (sequence.phase == Sequence::Phase::kWaiting) {
-    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), id));
-  } else {
-    ReleaseVision(sequence);
-    if (sequence.slot_used) released_slots_.push_back(sequence.slot);
-    free_slots_.push_back(sequence.slot);
-  }
+  GLYPH_CHECK(!step_);
+  Sequence& sequence = Find(id);
+  pages_.DropAll(sequence, /*keep_haves=*/false);
+  if (sequence.phase != Sequence::Phase::kWaiting) Release(sequence);
+  if (sequence.phase != Sequence::Phase::kDecode) SharesOf(sequence.spec.priority).Leave(id);
   sequences_.erase(id);
 }
 
-void Scheduler::ReleaseVision(Sequence& sequence) {
-  for (const SequencePage& page : sequence.pages) {
-    if (page.state == SequencePage::State::kEncoded) released_pages_.push_back(page.id);
+// Everything a slot stands for.
+void Scheduler::Release(Sequence& sequence) {
+  if (std::exchange(sequence.slot_started, false)) released_slots_.push_back(sequence.slot);
+  std::erase_if(table_edits_, [&](const TableEdit& edit) { return edit.slot == sequence.slot; });
+  free_slots_.push_back(sequence.slot);
+  free_slots_.insert(free_slots_.end(), sequence.fork_slots.begin(), sequence.fork_slots.end());
+  sequence.fork_slots.clear();
+  num_promised_ -= std::exchange(sequence.num_promised_blocks, 0);
+  sequence.blocks.ShrinkTo(0);
+}
+
+void Scheduler::Preempt(Sequence& sequence) {
+  ++counts_.preemptions;
+  pages_.DropAll(sequence, /*keep_haves=*/true);
+  Release(sequence);
+  sequence.num_synced_blocks = 0;
+  sequence.num_computed = 0;
+  sequence.num_observed = 0;
+  sequence.num_reused = 0;
+  if (sequence.phase == Sequence::Phase::kDecode) {
+    SharesOf(sequence.spec.priority).Join(sequence.spec.id, sequence.spec.tenant);
   }
-  sequence.pages.clear();
-  vision_reserved_ -= std::exchange(sequence.vision_reserved, 0);
+  sequence.phase = Sequence::Phase::kWaiting;
 }
 
-StepPlan Scheduler::Plan() {
-  GLYPH_CHECK(!in_flight_);
-  StepPlan plan;
-  plan.released_slots = std::exchange(released_slots_, {});
-  plan.released_pages = std::exchange(released_pages_, {});
-  PlanVision(plan);
-  PlanPrefill(plan);
-  PlanDecode(plan);
-  in_flight_ = !plan.empty();
-  return plan;
-}
-
-void Scheduler::PlanVision(StepPlan& plan) {
-  int64_t tokens = 0;
+Sequence& Scheduler::Youngest() {
+  Sequence* youngest = nullptr;
   for (auto& [id, sequence] : sequences_) {
-    for (size_t i = 0; i < sequence.pages.size(); ++i) {
-      SequencePage& page = sequence.pages[i];
-      if (page.state != SequencePage::State::kPending) continue;
-      tokens += page.grid.num_tokens();
-      if (!plan.vision.empty() && tokens > budget_.vision_tokens) return;
-      page.state = SequencePage::State::kInStep;
-      plan.vision.push_back({page.id, std::move(page.image), page.grid});
-      step_.encoded.push_back({id, static_cast<int32_t>(i), page.grid.num_tokens()});
+    if (sequence.phase == Sequence::Phase::kWaiting) continue;
+    if (youngest == nullptr || sequence.spec.priority <= youngest->spec.priority) {
+      youngest = &sequence;
     }
   }
+  GLYPH_CHECK(youngest != nullptr);
+  return *youngest;
 }
 
-void Scheduler::PlanPrefill(StepPlan& plan) {
+SchedulerNotices Scheduler::TakeNotices() {
   for (auto& [id, sequence] : sequences_) {
-    if (!IsReadyForPrefill(sequence)) continue;
-    const auto tokens = static_cast<int64_t>(sequence.prompt->ids.size());
-    if (!plan.prefill.empty() && step_.prefilled_tokens + tokens > budget_.prefill_tokens) return;
-    sequence.slot_used = true;
-    plan.prefill.push_back(MakePrefill(sequence));
-    step_.rows.push_back(id);
-    step_.prefilled_tokens += tokens;
+    if (sequence.phase == Sequence::Phase::kWaiting) continue;
+    pages_.Announce(sequence, notices_, counts_);
+    pages_.DecideOffers(sequence, notices_);
   }
+  return std::exchange(notices_, {});
 }
 
-void Scheduler::PlanDecode(StepPlan& plan) {
-  for (const auto& [id, sequence] : sequences_) {
-    if (sequence.phase != Sequence::Phase::kRunning) continue;
-    GLYPH_CHECK(sequence.num_output_tokens < sequence.spec.max_output_tokens);
-    // The last output token is not in the cache yet: this row writes it.
-    const int64_t decoded = sequence.num_output_tokens - 1;
-    plan.decode.push_back(
-        {.slot = sequence.slot,
-         .kv_length = static_cast<int64_t>(sequence.prompt->ids.size()) + decoded,
-         .position = sequence.prompt->next_position + static_cast<int32_t>(decoded)});
-    step_.rows.push_back(id);
-  }
+int32_t Scheduler::num_waiting() const {
+  return static_cast<int32_t>(std::count_if(
+      sequences_.begin(), sequences_.end(),
+      [](const auto& entry) { return entry.second.phase == Sequence::Phase::kWaiting; }));
 }
 
-CommittedStep Scheduler::Commit() {
-  GLYPH_CHECK(in_flight_);
-  in_flight_ = false;
-  for (const CommittedStep::Page& page : step_.encoded) {
-    Get(page.sequence).pages[static_cast<size_t>(page.index)].state = SequencePage::State::kEncoded;
-  }
-  for (const SequenceId id : step_.rows) {
-    Sequence& sequence = Get(id);
-    ++sequence.num_output_tokens;
-    if (sequence.phase == Sequence::Phase::kReceiving) {
-      sequence.phase = Sequence::Phase::kRunning;
-      ReleaseVision(sequence);
-    }
-  }
-  return std::exchange(step_, {});
+int32_t Scheduler::num_preempted() const {
+  return static_cast<int32_t>(
+      std::count_if(sequences_.begin(), sequences_.end(), [](const auto& entry) {
+        return entry.second.phase == Sequence::Phase::kWaiting && entry.second.was_admitted;
+      }));
 }
 
-Sequence& Scheduler::Get(SequenceId id) {
+void Scheduler::CheckIdle() const {
+  pool_.CheckIntegrity();
+  if (!sequences_.empty()) return;
+  GLYPH_CHECK(pool_.num_used() == 0 && num_promised_ == 0);
+  GLYPH_CHECK(num_free_slots() == limits_.max_slots);
+  GLYPH_CHECK(pages_.cache().num_held_tokens() == 0 && pages_.num_have_tokens() == 0);
+}
+
+FairShare& Scheduler::SharesOf(int32_t priority) {
+  return shares_.try_emplace(priority, budget_.quantum_ms).first->second;
+}
+
+Sequence& Scheduler::Find(SequenceId id) {
   const auto found = sequences_.find(id);
   GLYPH_CHECK(found != sequences_.end());
   return found->second;

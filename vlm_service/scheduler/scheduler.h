@@ -1,105 +1,132 @@
 #pragma once
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "vlm_service/kv_cache/block_pool.h"
 #include "vlm_service/scheduler/admission.h"
+#include "vlm_service/scheduler/fair_share.h"
+#include "vlm_service/scheduler/page_pipeline.h"
 #include "vlm_service/scheduler/plan.h"
+#include "vlm_service/scheduler/scheduler_notices.h"
 #include "vlm_service/scheduler/sequence.h"
+#include "vlm_service/scheduler/step_budget.h"
+#include "vlm_service/scheduler/step_cost.h"
+#include "vlm_service/scheduler/step_in_flight.h"
 
 namespace glyph::vlm {
 
-// Work one step takes at most, in tokens. The first page and the first prompt always go, so that
-// no size starves.
-struct StepBudget {
-  int64_t vision_tokens = 2048;
-  int64_t prefill_tokens = 2048;
-};
-
-// A sequence that left the queue.
-struct Admission {
-  SequenceId id;
-  int64_t reserved_tokens;  // whole blocks
-};
-
-// Rows of a step that ended.
-struct CommittedStep {
-  struct Page {
-    SequenceId sequence;
-    int32_t index;  // of the sequence's pages
-    int64_t visual_tokens;
-  };
-  std::vector<Page> encoded;     // in the plan's order
-  std::vector<SequenceId> rows;  // prefill, then decode: one for each StepResult::tokens
-  int64_t prefilled_tokens = 0;  // of all prompts in the step
-};
-
-// Decides what each step does: first come, first served, with slot, KV blocks and vision room
-// reserved up front, so that an admitted sequence always runs to its end. A sequence whose pages
-// are still coming holds its reservation but keeps nobody from running.
+// Decides what each step does: decode rows of all running sequences, then chunks of prompts and
+// units of pages as the step's time allows, by priority and fair share. Blocks for a prompt are
+// promised at admission; output grows block by block, and when none is left the youngest sequence
+// of the lowest priority is preempted: it waits and later recomputes what the caches lost, to the
+// same tokens. Equal prefixes and pages are computed once.
 //   scheduler.Enqueue(spec); ...
-//   for (const Admission& a : scheduler.Admit()) ...;
-//   executor.Submit(scheduler.Plan()); result = executor.Collect(); scheduler.Commit();
-//   ... Finish() the sequences that ended.
-// One step in flight: between Plan (unless empty) and Commit only Admit's inputs may change, that
-// is, nothing but Enqueue may be called. Not thread-safe. Broken preconditions CHECK-fail.
+//   scheduler.Admit();
+//   StepPlan plan = scheduler.Plan();
+//   ... tell TakeNotices() ...
+//   executor.Submit(plan); result = executor.Collect();
+//   for (SequenceId row : scheduler.Commit(result).rows) ...;  Finish() those that ended.
+// One step in flight: between Plan (unless empty) and Commit nothing but Enqueue may be called. Not
+// thread-safe. Broken preconditions CHECK-fail.
 class Scheduler {
  public:
-  Scheduler(const SchedulerLimits& limits, const StepBudget& budget);
+  Scheduler(const ExecutorLimits& limits, const StepBudget& budget);
 
-  // Appends to the queue. `spec` passed CheckFits and its id is above all earlier ones.
-  void Enqueue(const SequenceSpec& spec);
+  // Appends to the queue. `spec` passed CheckFits and its id is above all earlier ones, those of
+  // forks included.
+  void Enqueue(SequenceSpec spec);
 
-  // Takes sequences from the head of the queue while slot, blocks and vision room last.
-  std::vector<Admission> Admit();
+  // Lets waiting sequences in, by priority, fair share and arrival, until one does not fit.
+  void Admit();
 
-  // The next page of an admitted sequence whose prompt is not complete. Within the spec's bound.
-  void AddPage(SequenceId id, std::shared_ptr<const PageImage> image, PageGrid grid);
+  // The prompt goes on with `fragment`, which ends with the one page `name`. A notice says whether
+  // its pixels are needed. Within the spec's bound.
+  void OfferPage(SequenceId id, const ContentHash& name, const Prompt& fragment);
 
-  // The whole prompt, over the pages added; within the spec's bound. Gives back what was reserved
-  // beyond it. The sequence may still wait for admission if it has no pages.
-  void FinishPrompt(SequenceId id, std::shared_ptr<const Prompt> prompt);
+  // The pixels of the first page that was asked for and did not come yet.
+  void AddPage(SequenceId id, std::shared_ptr<const PageImage> image);
+
+  // The prompt ends with `fragment`: at least one token, no page. Every page asked for has come.
+  void FinishPrompt(SequenceId id, const Prompt& fragment);
 
   // Ends a sequence in any phase: everything it held is free for the next plan.
   void Finish(SequenceId id);
 
-  // The next step; empty when there is nothing to do. A page goes in as soon as it is there, a
-  // prompt once all its pages are encoded (or are in this step), and every running sequence
-  // decodes. CHECK-fails on a running sequence that has all its output tokens: it must be finished.
+  // What the sequence computed is wrong: nobody shares it from now on.
+  void Poison(SequenceId id);
+
+  // The step in flight failed and its executor is lost: only Finish may follow.
+  void Abandon() { step_.reset(); }
+
+  // The next step; empty when there is nothing to do. CHECK-fails on a sequence that has all its
+  // output tokens: it must be finished.
   StepPlan Plan();
 
-  // Records that the step planned last succeeded.
-  CommittedStep Commit();
+  // Records what the step planned last did. Forks begin here.
+  CommittedStep Commit(const StepResult& result);
 
-  int32_t num_waiting() const { return static_cast<int32_t>(waiting_.size()); }
-  int32_t num_admitted() const { return static_cast<int32_t>(sequences_.size() - waiting_.size()); }
-  int32_t num_used_blocks() const { return pool_.capacity() - pool_.num_free(); }
+  // May also be called while a step is in flight.
+  SchedulerNotices TakeNotices();
+
+  // CHECK-fails when something is held although there is no sequence, or counts disagree.
+  void CheckIdle() const;
+
+  bool Contains(SequenceId id) const { return sequences_.contains(id); }
+  const Sequence& Get(SequenceId id) const { return sequences_.at(id); }
+  const SchedulerCounts& counts() const { return counts_; }
+  const BlockPool& pool() const { return pool_; }
+  const VisionCache& vision() const { return pages_.cache(); }
+  int32_t num_waiting() const;
+  int32_t num_preempted() const;  // of those waiting, who ran before
+  int32_t num_admitted() const { return static_cast<int32_t>(sequences_.size()) - num_waiting(); }
   int32_t num_free_slots() const { return static_cast<int32_t>(free_slots_.size()); }
-  int64_t vision_tokens_reserved() const { return vision_reserved_; }
+  int32_t num_promised_blocks() const { return num_promised_; }
 
  private:
-  Sequence& Get(SequenceId id);
+  Sequence& Find(SequenceId id);
+  FairShare& SharesOf(int32_t priority);
+  // Those in `phase`, by priority, fair share and arrival.
+  std::vector<Sequence*> InOrder(Sequence::Phase phase);
   bool TryAdmit(Sequence& sequence);
-  void ReleaseVision(Sequence& sequence);
-  void PlanVision(StepPlan& plan);
-  void PlanPrefill(StepPlan& plan);
-  void PlanDecode(StepPlan& plan);
+  void Release(Sequence& sequence);
+  void Preempt(Sequence& sequence);
+  Sequence& Youngest();  // admitted, of the lowest priority there is
+  void Promise(Sequence& sequence, int64_t tokens);
+  int32_t num_unpromised() const { return pool_.num_free() + pool_.num_cached() - num_promised_; }
 
-  const SchedulerLimits limits_;
+  // step_planning.cc
+  void ReusePrefix(Sequence& sequence);
+  bool TryShareBlock(Sequence& sequence, int32_t index);
+  bool TryMakeRoom(Sequence& sequence, int64_t end, StepPlan& plan);
+  void SyncTable(Sequence& sequence, int64_t end, StepPlan& plan);
+  void PlanDecode(StepPlan& plan);
+  void PlanPrefill(StepPlan& plan);
+  double PlanChunk(Sequence& sequence, StepPlan& plan, double& budget_ms);
+  int64_t ChunkTokens(const Sequence& sequence, bool forced, double budget_ms) const;
+  PrefillChunk MakeChunk(const Sequence& sequence, int64_t end) const;
+
+  // step_commit.cc
+  void CommitComputed(Sequence& sequence, int64_t num_tokens);
+  void CommitToken(Sequence& sequence, int32_t token);
+  SequenceId BeginFork(Sequence& parent, size_t index, int32_t token);
+
+  const ExecutorLimits limits_;
   const StepBudget budget_;
   BlockPool pool_;                            // outlives the tables in sequences_
   std::map<SequenceId, Sequence> sequences_;  // in order of arrival
-  std::deque<SequenceId> waiting_;
+  PagePipeline pages_;
+  std::map<int32_t, FairShare> shares_;  // by priority; of sequences that wait or prefill
+  StepCost cost_;
   std::vector<SequenceSlot> free_slots_;
-  int64_t vision_reserved_ = 0;
-  int64_t next_page_id_ = 0;
+  int32_t num_promised_ = 0;                  // blocks of all sequences
   std::vector<SequenceSlot> released_slots_;  // for the next plan
-  std::vector<PageId> released_pages_;        // for the next plan
-  bool in_flight_ = false;
-  CommittedStep step_;  // what the step in flight does
+  std::vector<TableEdit> table_edits_;        // for the next plan, before those of its rows
+  std::optional<StepInFlight> step_;
+  SchedulerNotices notices_;
+  SchedulerCounts counts_;
 };
 
 }  // namespace glyph::vlm

@@ -26,11 +26,11 @@ v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::str
   return response;
 }
 
-v1::GenerateResponse PageNeededResponse(int32_t page_index) {
+v1::GenerateResponse PageDecisionResponse(const PageDecisionEvent& event) {
   v1::GenerateResponse response;
   v1::PageDecision* decision = response.mutable_page_decision();
-  decision->set_page_index(static_cast<uint32_t>(page_index));
-  decision->set_answer(v1::PAGE_ANSWER_NEED);
+  decision->set_page_index(static_cast<uint32_t>(event.page_index));
+  decision->set_answer(event.have ? v1::PAGE_ANSWER_HAVE : v1::PAGE_ANSWER_NEED);
   return response;
 }
 
@@ -42,19 +42,31 @@ v1::GenerateResponse PageEncodedResponse(const PageEncodedEvent& event) {
   return response;
 }
 
-v1::GenerateResponse FinishedResponse(const FinishedEvent& event, bool profile_mismatch) {
+v1::GenerateResponse SampleFinishedResponse(const SampleFinishedEvent& event) {
   v1::GenerateResponse response;
-  v1::GenerateFinished* finished = response.mutable_finished();
+  v1::SampleFinished* finished = response.mutable_sample_finished();
+  finished->set_sample(static_cast<uint32_t>(event.sample));
   finished->set_reason(ToProto(event.reason));
   finished->set_tail_text(event.tail_text);
+  finished->set_output_tokens(static_cast<uint64_t>(event.output_tokens));
+  return response;
+}
+
+v1::GenerateResponse FinishedResponse(const FinishedEvent& event, const AnswerEnd& end) {
+  v1::GenerateResponse response;
+  v1::GenerateFinished* finished = response.mutable_finished();
+  finished->set_reason(ToProto(end.reason));
+  finished->set_tail_text(end.tail_text);
+  finished->set_profile_mismatch(end.profile_mismatch);
   finished->set_prompt_tokens(static_cast<uint64_t>(event.prompt_tokens));
   finished->set_visual_tokens(static_cast<uint64_t>(event.visual_tokens));
+  finished->set_cached_tokens(static_cast<uint64_t>(event.cached_tokens));
   finished->set_output_tokens(static_cast<uint64_t>(event.output_tokens));
+  finished->set_preemptions(static_cast<uint32_t>(event.preemptions));
   finished->set_queue_ms(absl::ToDoubleMilliseconds(event.queue_time));
   finished->set_vision_ms(absl::ToDoubleMilliseconds(event.vision_time));
   finished->set_prefill_ms(absl::ToDoubleMilliseconds(event.prefill_time));
   finished->set_decode_ms(absl::ToDoubleMilliseconds(event.decode_time));
-  finished->set_profile_mismatch(profile_mismatch);
   return response;
 }
 

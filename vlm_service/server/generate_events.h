@@ -1,5 +1,4 @@
 #pragma once
-#include <cstdint>
 #include <string>
 
 #include "glyph/v1/vlm.pb.h"
@@ -9,8 +8,16 @@ namespace glyph::vlm {
 
 // The engine's events as messages of vlm.proto (tokens: OutputQueue).
 v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::string& request_id);
-v1::GenerateResponse PageNeededResponse(int32_t page_index);
+v1::GenerateResponse PageDecisionResponse(const PageDecisionEvent& event);
 v1::GenerateResponse PageEncodedResponse(const PageEncodedEvent& event);
-v1::GenerateResponse FinishedResponse(const FinishedEvent& event, bool profile_mismatch);
+v1::GenerateResponse SampleFinishedResponse(const SampleFinishedEvent& event);
+
+// What the last message says besides the counts of the engine.
+struct AnswerEnd {
+  FinishReason reason = FinishReason::kStop;  // of sample 0
+  std::string tail_text;                      // of the only sample
+  bool profile_mismatch = false;
+};
+v1::GenerateResponse FinishedResponse(const FinishedEvent& event, const AnswerEnd& end);
 
 }  // namespace glyph::vlm

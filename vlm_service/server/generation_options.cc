@@ -1,14 +1,19 @@
 #include "vlm_service/server/generation_options.h"
 
 #include <random>
+#include <set>
 
 #include "absl/strings/str_cat.h"
+#include "vlm_service/engine/request.h"
 
 namespace glyph::vlm {
 namespace {
 
 constexpr int kMaxStops = 4;
 constexpr size_t kMaxStopBytes = 256;
+constexpr uint32_t kMaxLogprobs = 20;
+constexpr int kMaxLogitBiases = 1024;
+constexpr float kMaxLogitBias = 100;
 
 using Violations = std::vector<rpc::FieldViolation>;
 
@@ -26,17 +31,47 @@ void CheckRange(Violations& violations, const std::string& field, const char* re
                       "]"));
 }
 
-void RefuseReserved(const v1::GenerationOptions& options, Violations& violations) {
-  const auto refuse = [&](bool set, const char* field) {
-    if (!set) return;
-    Refuse(violations, field, "OPTION_UNSUPPORTED",
-           absl::StrCat(field, " is not supported by this version; leave it unset"));
+// The fields that are real numbers.
+void CheckReals(const v1::GenerationOptions& options, Violations& violations) {
+  const auto check = [&](bool set, const char* field, const char* reason, float value, float low,
+                         float high, bool open) {
+    if (set) CheckRange(violations, field, reason, value, low, high, open);
   };
-  refuse(options.has_min_p(), "min_p");
-  refuse(options.has_frequency_penalty(), "frequency_penalty");
-  refuse(options.has_presence_penalty(), "presence_penalty");
-  refuse(options.has_n() && options.n() != 1, "n");
-  refuse(options.has_logprobs() && options.logprobs() != 0, "logprobs");
+  check(options.has_temperature(), "temperature", "TEMPERATURE_OUT_OF_RANGE", options.temperature(),
+        0, 2, /*open=*/false);
+  check(options.has_top_p(), "top_p", "TOP_P_OUT_OF_RANGE", options.top_p(), 0, 1, /*open=*/true);
+  check(options.has_min_p(), "min_p", "MIN_P_OUT_OF_RANGE", options.min_p(), 0, 1, /*open=*/false);
+  check(options.has_repetition_penalty(), "repetition_penalty", "REPETITION_PENALTY_OUT_OF_RANGE",
+        options.repetition_penalty(), 0, 10, /*open=*/true);
+  check(options.has_frequency_penalty(), "frequency_penalty", "FREQUENCY_PENALTY_OUT_OF_RANGE",
+        options.frequency_penalty(), -2, 2, /*open=*/false);
+  check(options.has_presence_penalty(), "presence_penalty", "PRESENCE_PENALTY_OUT_OF_RANGE",
+        options.presence_penalty(), -2, 2, /*open=*/false);
+}
+
+void CheckLogitBias(const v1::GenerationOptions& options, const ServedModel& model,
+                    Violations& violations) {
+  if (options.logit_bias_size() > kMaxLogitBiases) {
+    Refuse(violations, "logit_bias", "TOO_MANY_LOGIT_BIASES",
+           absl::StrCat(options.logit_bias_size(), " tokens; at most ", kMaxLogitBiases));
+    return;
+  }
+  std::set<uint32_t> seen;
+  for (int i = 0; i < options.logit_bias_size(); ++i) {
+    const v1::LogitBias& bias = options.logit_bias(i);
+    const std::string field = absl::StrCat("logit_bias[", i, "]");
+    if (bias.token_id() >= static_cast<uint32_t>(model.vocab_size)) {
+      Refuse(violations, field + ".token_id", "TOKEN_NOT_IN_VOCABULARY",
+             absl::StrCat("token_id is ", bias.token_id(), "; it must lie in [0, ",
+                          model.vocab_size, "), the vocabulary"));
+    }
+    if (!seen.insert(bias.token_id()).second) {
+      Refuse(violations, field + ".token_id", "TOKEN_REPEATED",
+             absl::StrCat("token_id ", bias.token_id(), " has a bias already; name it once"));
+    }
+    CheckRange(violations, field + ".bias", "LOGIT_BIAS_OUT_OF_RANGE", bias.bias(), -kMaxLogitBias,
+               kMaxLogitBias, /*open=*/false);
+  }
 }
 
 void CheckStops(const v1::GenerationOptions& options, Violations& violations) {
@@ -65,6 +100,15 @@ void CheckCounts(const v1::GenerationOptions& options, const ServedModel& model,
            absl::StrCat("top_k is ", options.top_k(), "; it must lie in [0, ", model.vocab_size,
                         "], the vocabulary"));
   }
+  if (options.has_n() && (options.n() < 1 || options.n() > static_cast<uint32_t>(kMaxSamples))) {
+    Refuse(violations, "n", "N_OUT_OF_RANGE",
+           absl::StrCat("n is ", options.n(), "; it must lie in [1, ", kMaxSamples, "]"));
+  }
+  if (options.has_logprobs() && options.logprobs() > kMaxLogprobs) {
+    Refuse(violations, "logprobs", "LOGPROBS_OUT_OF_RANGE",
+           absl::StrCat("logprobs is ", options.logprobs(), "; it must lie in [0, ", kMaxLogprobs,
+                        "]"));
+  }
 }
 
 uint64_t RandomSeed() {
@@ -72,33 +116,34 @@ uint64_t RandomSeed() {
   return (uint64_t{device()} << 32) | device();
 }
 
+SamplingParams ReadSampling(const v1::GenerationOptions& options, SamplingParams sampling) {
+  if (options.has_temperature()) sampling.temperature = options.temperature();
+  if (options.has_top_p()) sampling.top_p = options.top_p();
+  if (options.has_top_k()) sampling.top_k = static_cast<int32_t>(options.top_k());
+  if (options.has_min_p()) sampling.min_p = options.min_p();
+  if (options.has_repetition_penalty()) sampling.repetition_penalty = options.repetition_penalty();
+  if (options.has_frequency_penalty()) sampling.frequency_penalty = options.frequency_penalty();
+  if (options.has_presence_penalty()) sampling.presence_penalty = options.presence_penalty();
+  for (const v1::LogitBias& bias : options.logit_bias()) {
+    sampling.logit_bias.push_back({static_cast<int32_t>(bias.token_id()), bias.bias()});
+  }
+  if (options.has_logprobs()) sampling.num_logprobs = static_cast<int32_t>(options.logprobs());
+  sampling.seed = options.has_seed() ? options.seed() : RandomSeed();
+  return sampling;
+}
+
 }  // namespace
 
 Generation ReadGenerationOptions(const v1::GenerationOptions& options, const ServedModel& model,
                                  Violations& violations) {
-  if (options.has_temperature()) {
-    CheckRange(violations, "temperature", "TEMPERATURE_OUT_OF_RANGE", options.temperature(), 0, 2,
-               /*open=*/false);
-  }
-  if (options.has_top_p()) {
-    CheckRange(violations, "top_p", "TOP_P_OUT_OF_RANGE", options.top_p(), 0, 1, /*open=*/true);
-  }
-  if (options.has_repetition_penalty()) {
-    CheckRange(violations, "repetition_penalty", "REPETITION_PENALTY_OUT_OF_RANGE",
-               options.repetition_penalty(), 0, 10, /*open=*/true);
-  }
+  CheckReals(options, violations);
   CheckCounts(options, model, violations);
   CheckStops(options, violations);
-  RefuseReserved(options, violations);
+  CheckLogitBias(options, model, violations);
 
   Generation generation;
-  SamplingParams& sampling = generation.sampling;
-  sampling = model.default_sampling;
-  if (options.has_temperature()) sampling.temperature = options.temperature();
-  if (options.has_top_p()) sampling.top_p = options.top_p();
-  if (options.has_top_k()) sampling.top_k = static_cast<int32_t>(options.top_k());
-  if (options.has_repetition_penalty()) sampling.repetition_penalty = options.repetition_penalty();
-  sampling.seed = options.has_seed() ? options.seed() : RandomSeed();
+  generation.sampling = ReadSampling(options, model.default_sampling);
+  if (options.has_n()) generation.num_samples = static_cast<int32_t>(options.n());
   if (options.has_max_tokens()) generation.max_tokens = options.max_tokens();
   generation.stop.assign(options.stop().begin(), options.stop().end());
   return generation;

@@ -14,6 +14,7 @@ namespace glyph::vlm {
 // How an answer is generated, defaults filled in.
 struct Generation {
   SamplingParams sampling;
+  int32_t num_samples = 1;
   std::optional<int64_t> max_tokens;  // unset: as many as fit, up to the model's default
   std::vector<std::string> stop;
 };

@@ -11,7 +11,8 @@ namespace glyph::vlm {
 // Not thread-safe.
 class OutputQueue {
  public:
-  void PushToken(const TokenEvent& event);
+  // Without `with_logprobs` those of the event mean nothing.
+  void PushToken(const TokenEvent& event, bool with_logprobs);
   void Push(v1::GenerateResponse response);
 
   // The next response. There is one.

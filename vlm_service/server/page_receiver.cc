@@ -2,7 +2,6 @@
 
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
@@ -24,19 +23,16 @@ absl::Status BadStrip(const char* field, const std::string& message) {
 
 }  // namespace
 
-PageReceiver::PageReceiver(const v1::GenerateStart& start, const ServedModel& model)
-    : model_(model), allow_profile_mismatch_(start.allow_profile_mismatch()) {
+PageReceiver::PageReceiver(const v1::GenerateStart& start, const ServedModel& model,
+                           int64_t max_page_tokens)
+    : model_(model),
+      allow_profile_mismatch_(start.allow_profile_mismatch()),
+      max_page_tokens_(max_page_tokens) {
   for (const v1::PromptPart& source : start.parts()) {
-    Part part;
+    Part& part = parts_.emplace_back();
     part.takes_pages = source.has_pages();
-    if (part.takes_pages) {
-      part.piece = std::vector<PageGrid>();
-      part.max_pages = source.pages().max_pages();
-      part.max_visual_tokens = static_cast<int64_t>(source.pages().max_visual_tokens());
-    } else {
-      part.piece = source.text();
-    }
-    parts_.push_back(std::move(part));
+    part.max_pages = source.pages().max_pages();
+    part.max_visual_tokens = static_cast<int64_t>(source.pages().max_visual_tokens());
   }
 }
 
@@ -98,8 +94,7 @@ absl::Status PageReceiver::TakeGrid(const v1::PageOffer& offer, PageOrigin origi
         std::string_view(grid.status().message().data(), grid.status().message().size()));
   }
   Part& part = parts_[offer.part_index()];
-  auto& grids = std::get<std::vector<PageGrid>>(part.piece);
-  if (static_cast<int64_t>(grids.size()) == part.max_pages) {
+  if (part.num_pages == part.max_pages) {
     return rpc::InvalidArgument("PAGES_ABOVE_BOUND", "offer.part_index",
                                 absl::StrCat("part ", offer.part_index(), " announced ",
                                              part.max_pages, " pages; this is one more"));
@@ -111,12 +106,20 @@ absl::Status PageReceiver::TakeGrid(const v1::PageOffer& offer, PageOrigin origi
         absl::StrCat("the pages of part ", offer.part_index(), " have ", part.visual_tokens,
                      " image tokens; announced were ", part.max_visual_tokens));
   }
-  grids.push_back(*grid);
+  if (grid->num_tokens() > max_page_tokens_) {
+    return rpc::MakeError(
+        absl::StatusCode::kResourceExhausted,
+        {.reason = "VISION_CAPACITY", .field = "offer.page", .retry_after = {}},
+        absl::StrCat("the page needs ", grid->num_tokens(), " image tokens; this server takes ",
+                     max_page_tokens_, " of a page; send smaller pages"));
+  }
+  ++part.num_pages;
   current_grid_ = *grid;
   return absl::OkStatus();
 }
 
-absl::StatusOr<ReceivedPage> PageReceiver::AddStrip(const v1::PageStrip& strip) {
+absl::StatusOr<std::shared_ptr<const PageImage>> PageReceiver::AddStrip(
+    const v1::PageStrip& strip) {
   if (current_ == nullptr) {
     return PageOutOfOrder("strip", "a strip without an offered page; offer the page first");
   }
@@ -124,8 +127,8 @@ absl::StatusOr<ReceivedPage> PageReceiver::AddStrip(const v1::PageStrip& strip) 
   const size_t page_bytes = static_cast<size_t>(current_->height) * row_bytes();
   if (current_->pixels.empty()) current_->pixels.reserve(page_bytes);
   current_->pixels.insert(current_->pixels.end(), strip.pixels().begin(), strip.pixels().end());
-  if (current_->pixels.size() < page_bytes) return ReceivedPage{};
-  return ReceivedPage{std::move(current_), current_grid_};
+  if (current_->pixels.size() < page_bytes) return nullptr;
+  return std::shared_ptr<const PageImage>(std::move(current_));
 }
 
 size_t PageReceiver::row_bytes() const {
@@ -164,12 +167,6 @@ absl::Status PageReceiver::Finish() const {
   if (current_ == nullptr) return absl::OkStatus();
   return PageOutOfOrder("strip", absl::StrCat("the call was half-closed before page ",
                                               num_offered_ - 1, " was complete"));
-}
-
-std::vector<PromptPiece> PageReceiver::pieces() const {
-  std::vector<PromptPiece> pieces;
-  for (const Part& part : parts_) pieces.push_back(part.piece);
-  return pieces;
 }
 
 }  // namespace glyph::vlm

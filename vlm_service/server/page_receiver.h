@@ -7,48 +7,45 @@
 #include "absl/status/statusor.h"
 #include "glyph/v1/vlm.pb.h"
 #include "vlm_service/prompt/page_image.h"
-#include "vlm_service/prompt/prompt_builder.h"
 #include "vlm_service/server/served_model.h"
 
 namespace glyph::vlm {
 
-// A whole page.
-struct ReceivedPage {
-  std::shared_ptr<const PageImage> image;
-  PageGrid grid;
-};
-
 // Puts the pages of one call together and keeps it to the order and the limits of vlm.proto: an
-// offer, then strips that cover the page exactly, then the next offer.
+// offer, then strips that cover the page exactly unless it is skipped, then the next offer.
 // Errors are INVALID_ARGUMENT and name the field; FAILED_PRECONDITION PROFILE_MISMATCH for pages of
-// another profile than the model's. After an error the call is over.
+// another profile than the model's; RESOURCE_EXHAUSTED VISION_CAPACITY for pages that are too large
+// for this server. After an error the call is over.
 // Not thread-safe. `start` was validated; `model` outlives the receiver.
 class PageReceiver {
  public:
-  PageReceiver(const v1::GenerateStart& start, const ServedModel& model);
+  // Pages have at most `max_page_tokens` image tokens.
+  PageReceiver(const v1::GenerateStart& start, const ServedModel& model, int64_t max_page_tokens);
 
-  // Begins a page.
+  // Begins a page: it is the current one until it is complete or skipped.
   absl::Status Offer(const v1::PageOffer& offer);
 
-  // Adds rows to the page offered last. The page once it is complete, else an empty image.
-  absl::StatusOr<ReceivedPage> AddStrip(const v1::PageStrip& strip);
+  // The current page is known: no strips of it come.
+  void Skip() { current_ = nullptr; }
+
+  // Adds rows to the current page. The page once it is complete, else null.
+  absl::StatusOr<std::shared_ptr<const PageImage>> AddStrip(const v1::PageStrip& strip);
 
   // The client sends nothing more: every page offered must be complete.
   absl::Status Finish() const;
 
-  // The prompt's parts with the pages offered so far.
-  std::vector<PromptPiece> pieces() const;
-
-  int32_t num_offered() const { return num_offered_; }
+  // The current page, which has no more pixels than came. There is one.
+  const PageImage& current() const { return *current_; }
+  const PageGrid& current_grid() const { return current_grid_; }
   // Some page came from another profile than the model's.
   bool profile_mismatch() const { return profile_mismatch_; }
 
  private:
   struct Part {
-    PromptPiece piece;
     bool takes_pages = false;
     int64_t max_pages = 0;
     int64_t max_visual_tokens = 0;
+    int64_t num_pages = 0;
     int64_t visual_tokens = 0;
   };
 
@@ -60,6 +57,7 @@ class PageReceiver {
 
   const ServedModel& model_;
   const bool allow_profile_mismatch_;
+  const int64_t max_page_tokens_;
   std::vector<Part> parts_;
   size_t last_part_ = 0;
   int32_t num_offered_ = 0;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr size_t kMaxTenantSaltBytes = 64;
+constexpr int32_t kMaxPriority = 100;  // and -kMaxPriority
 constexpr int kMaxParts = 64;
 constexpr int64_t kMaxTextBytes = 512 << 10;
 constexpr int64_t kMaxPages = 256;
@@ -32,13 +33,43 @@ void CheckIdentity(const v1::GenerateStart& start, Violations& violations) {
                           absl::StrCat("tenant_salt has ", start.tenant_salt().size(),
                                        " bytes; at most ", kMaxTenantSaltBytes)});
   }
-  if (start.priority() != 0) {
-    violations.push_back({"start.priority", "OPTION_UNSUPPORTED",
-                          "priority is not supported by this version; leave it 0"});
+  if (start.priority() < -kMaxPriority || start.priority() > kMaxPriority) {
+    violations.push_back({"start.priority", "PRIORITY_OUT_OF_RANGE",
+                          absl::StrCat("priority is ", start.priority(), "; it must lie in [",
+                                       -kMaxPriority, ", ", kMaxPriority, "]")});
   }
-  if (start.forced_output_ids_size() > 0) {
-    violations.push_back({"start.forced_output_ids", "OPTION_UNSUPPORTED",
-                          "forced_output_ids is not supported by this version; leave it empty"});
+}
+
+// After the options were read into `generation`.
+void CheckForcedOutput(const v1::GenerateStart& start, const ServedModel& model,
+                       const Generation& generation, Violations& violations) {
+  const int64_t num_forced = start.forced_output_ids_size();
+  if (num_forced == 0) return;
+  const std::string field = "start.forced_output_ids";
+  if (generation.num_samples != 1) {
+    violations.push_back({field, "FORCED_OUTPUT_OF_SAMPLES",
+                          absl::StrCat("forced_output_ids with n = ", generation.num_samples,
+                                       "; an answer can be resumed with n = 1 only")});
+  }
+  const int64_t max_tokens = generation.max_tokens.value_or(model.default_max_tokens);
+  if (num_forced >= max_tokens) {
+    violations.push_back({field, "FORCED_OUTPUT_TOO_LONG",
+                          absl::StrCat(num_forced, " forced_output_ids; there must be fewer than ",
+                                       max_tokens, ", max_tokens")});
+  }
+  const auto& stops = model.stop_token_ids;
+  for (int i = 0; i < start.forced_output_ids_size(); ++i) {
+    const uint32_t id = start.forced_output_ids(i);
+    const bool known = id < static_cast<uint32_t>(model.vocab_size);
+    if (known && std::find(stops.begin(), stops.end(), static_cast<int32_t>(id)) == stops.end()) {
+      continue;
+    }
+    violations.push_back({absl::StrCat(field, "[", i, "]"), "FORCED_OUTPUT_ID_INVALID",
+                          known
+                              ? absl::StrCat("token ", id, " ends an answer; nothing can follow it")
+                              : absl::StrCat("the id is ", id, "; it must lie in [0, ",
+                                             model.vocab_size, "), the vocabulary")});
+    return;
   }
 }
 
@@ -99,6 +130,7 @@ absl::StatusOr<ValidStart> ValidateStart(const v1::GenerateStart& start, const S
   CheckIdentity(start, violations);
   ReadParts(start, valid, violations);
   valid.generation = ReadGenerationOptions(start.options(), model, violations);
+  CheckForcedOutput(start, model, valid.generation, violations);
   if (!violations.empty()) return rpc::InvalidArgument(std::move(violations));
   return valid;
 }

@@ -10,7 +10,7 @@
 namespace glyph::vlm {
 namespace {
 
-constexpr char kContractVersion[] = "1.0";
+constexpr char kContractVersion[] = "1.1";
 constexpr uint32_t kDefaultIntervalMs = 1000;
 constexpr uint32_t kMinIntervalMs = 100;
 constexpr uint32_t kMaxIntervalMs = 60000;

@@ -54,7 +54,7 @@ void WatchStatsCall::Start() {
 }
 
 void WatchStatsCall::Write() {
-  response_ = ToProto(engine_.Stats());
+  response_ = ToProto(engine_.Stats(), engine_.limits());
   StartWrite(&response_);
 }
 
@@ -94,18 +94,31 @@ void WatchStatsCall::OnDone() {
   alarm_.reset();  // its callback holds this call
 }
 
-v1::WatchStatsResponse ToProto(const EngineStats& stats) {
+v1::WatchStatsResponse ToProto(const EngineStats& stats, const ExecutorLimits& limits) {
   v1::WatchStatsResponse response;
   const EngineCounts& counts = stats.counts;
   response.set_running(static_cast<uint32_t>(counts.running));
   response.set_waiting(static_cast<uint32_t>(stats.waiting));
   response.set_kv_blocks_total(static_cast<uint32_t>(stats.kv_blocks_total));
   response.set_kv_blocks_used(static_cast<uint32_t>(counts.kv_blocks_used));
+  response.set_kv_blocks_cached(static_cast<uint32_t>(counts.kv_blocks_cached));
   response.set_block_tokens(static_cast<uint32_t>(stats.block_tokens));
+  response.set_vision_tokens_used(static_cast<uint64_t>(counts.vision_tokens_used));
+  response.set_vision_tokens_cached(static_cast<uint64_t>(counts.vision_tokens_cached));
+  response.set_vision_tokens_total(static_cast<uint64_t>(limits.max_vision_tokens));
   response.set_steps_total(static_cast<uint64_t>(counts.steps));
-  response.set_prompt_tokens_total(static_cast<uint64_t>(counts.prompt_tokens));
+  response.set_vision_ms_total(counts.vision_ms);
+  response.set_prefill_ms_total(counts.prefill_ms);
+  response.set_decode_ms_total(counts.decode_ms);
+  const SchedulerCounts& scheduler = counts.scheduler;
+  response.set_prompt_tokens_total(
+      static_cast<uint64_t>(scheduler.prefilled_tokens + scheduler.reused_tokens));
+  response.set_prefilled_tokens_total(static_cast<uint64_t>(scheduler.prefilled_tokens));
+  response.set_reused_tokens_total(static_cast<uint64_t>(scheduler.reused_tokens));
+  response.set_preemptions_total(static_cast<uint64_t>(scheduler.preemptions));
   response.set_output_tokens_total(static_cast<uint64_t>(counts.output_tokens));
-  response.set_pages_encoded_total(static_cast<uint64_t>(counts.pages_encoded));
+  response.set_pages_encoded_total(static_cast<uint64_t>(scheduler.pages_encoded));
+  response.set_pages_reused_total(static_cast<uint64_t>(scheduler.pages_reused));
   response.set_finished_total(static_cast<uint64_t>(counts.finished));
   response.set_cancelled_total(static_cast<uint64_t>(counts.cancelled));
   response.set_failed_total(static_cast<uint64_t>(counts.failed));

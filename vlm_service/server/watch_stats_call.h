@@ -61,7 +61,7 @@ class WatchStatsCall : public grpc::ServerWriteReactor<v1::WatchStatsResponse>,
   absl::Status end_ GLYPH_GUARDED_BY(mutex_);  // OK: goes on
 };
 
-// The engine's statistics as a message.
-v1::WatchStatsResponse ToProto(const EngineStats& stats);
+// The engine's statistics and limits as a message.
+v1::WatchStatsResponse ToProto(const EngineStats& stats, const ExecutorLimits& limits);
 
 }  // namespace glyph::vlm

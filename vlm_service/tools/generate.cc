@@ -32,6 +32,7 @@ struct Flags {
   std::vector<std::string> pages;
   std::string prompt;
   int32_t max_new_tokens = 0;
+  int64_t chunk_tokens = 0;
   std::string logits;
   std::string dtype = "float32";
   std::string device = "cpu";
@@ -70,6 +71,7 @@ int Run(const Flags& flags) {
   if (absl::IsNotFound(request.status())) return Fail(kExitNoInput, request.status());
   if (!request.ok()) return Fail(kExitDataError, request.status());
   request->max_new_tokens = flags.max_new_tokens;
+  request->chunk_tokens = flags.chunk_tokens;
   request->return_logits = !flags.logits.empty();
   const auto executor = ModelExecutor::Create(flags.model, *config, OptionsFor(flags, *request));
   if (absl::IsUnimplemented(executor.status())) return Fail(kExitUnavailable, executor.status());
@@ -108,6 +110,8 @@ int main(int argc, char** argv) {
   app.add_option("--max-new-tokens", flags.max_new_tokens, "Longest answer, tokens")
       ->required()
       ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--prefill-chunk", flags.chunk_tokens, "Prompt tokens of a step; 0: all")
+      ->check(CLI::Range(0, 1 << 24));
   app.add_option("--logits", flags.logits, "NumPy file of float32 [num_output_tokens, vocab_size]");
   app.add_option("--dtype", flags.dtype)->check(CLI::IsMember({"float32", "bfloat16"}));
   app.add_option("--device", flags.device)->check(CLI::IsMember({"cpu", "cuda"}));

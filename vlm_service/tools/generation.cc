@@ -27,26 +27,39 @@ absl::Status CheckLimits(const GenerationRequest& request, const ExecutorLimits&
   return absl::OkStatus();
 }
 
-// Encodes every page, then reads the prompt.
-StepPlan FirstStep(const GenerationRequest& request, int32_t block_tokens) {
-  StepPlan plan;
-  PrefillWork prefill = {.slot = kSlot,
-                         .prompt = request.prompt,
-                         .pages = {},
-                         .blocks = {},
-                         .sampling = request.sampling,
-                         .return_logits = request.return_logits};
+std::vector<PageId> PageIds(const GenerationRequest& request) {
+  std::vector<PageId> pages;
   for (size_t i = 0; i < request.pages.size(); ++i) {
-    const PageId page{static_cast<int64_t>(i)};
-    plan.vision.push_back(
-        {.page = page, .image = request.pages[i], .grid = request.prompt->pages[i].grid});
-    prefill.pages.push_back(page);
+    pages.push_back(PageId{static_cast<int64_t>(i)});
   }
-  for (int32_t block = 0; block < BlocksFor(request, block_tokens); ++block) {
-    prefill.blocks.push_back(BlockId{block});
+  return pages;
+}
+
+// Begins the sequence and encodes every page.
+StepPlan FirstStep(const GenerationRequest& request, const ExecutorLimits& limits) {
+  StepPlan plan;
+  plan.started_slots.push_back(
+      {.slot = kSlot, .sampling = request.sampling, .return_logits = request.return_logits});
+  for (int32_t i = 0; i < BlocksFor(request, limits.block_tokens); ++i) {
+    plan.table_edits.push_back({.slot = kSlot, .index = i, .block = BlockId{i}});
   }
-  plan.prefill.push_back(std::move(prefill));
+  const std::vector<PageId> pages = PageIds(request);
+  for (size_t i = 0; i < pages.size(); ++i) {
+    const PageGrid& grid = request.prompt->pages[i].grid;
+    plan.vision.push_back({.page = pages[i],
+                           .image = request.pages[i],
+                           .grid = grid,
+                           .first_unit = 0,
+                           .num_units = limits.VisionUnits(grid)});
+  }
   return plan;
+}
+
+// Reads the prompt from token `first` on.
+PrefillChunk NextChunk(const GenerationRequest& request, int64_t first) {
+  const int64_t left = static_cast<int64_t>(request.prompt->ids.size()) - first;
+  const int64_t count = request.chunk_tokens == 0 ? left : std::min(left, request.chunk_tokens);
+  return ChunkOf(*request.prompt, first, count, kSlot, PageIds(request));
 }
 
 // Feeds output token number `index` - 1 and asks for number `index`.
@@ -59,13 +72,37 @@ StepPlan NextStep(const Prompt& prompt, int32_t index) {
 }
 
 // Leaves the executor idle again.
-StepPlan LastStep(size_t num_pages) {
+StepPlan LastStep(const GenerationRequest& request) {
   StepPlan plan;
   plan.released_slots.push_back(kSlot);
-  for (size_t i = 0; i < num_pages; ++i) {
-    plan.released_pages.push_back(PageId{static_cast<int64_t>(i)});
-  }
+  plan.released_pages = PageIds(request);
   return plan;
+}
+
+// Runs a step and adds its times to the result.
+absl::StatusOr<StepResult> RunStep(StepPlan plan, StepExecutor& executor,
+                                   GenerationResult& result) {
+  executor.Submit(std::move(plan));
+  GLYPH_ASSIGN_OR_RETURN(StepResult step, executor.Collect());
+  result.vision_ms += step.vision_ms;
+  result.prefill_ms += step.prefill_ms;
+  result.decode_ms += step.decode_ms;
+  return step;
+}
+
+// Encodes the pages and reads the prompt; the last step has chosen the first token.
+absl::StatusOr<StepResult> ReadPrompt(const GenerationRequest& request, StepExecutor& executor,
+                                      GenerationResult& result) {
+  StepPlan plan = FirstStep(request, executor.limits());
+  int64_t first = 0;
+  while (true) {
+    plan.prefill.push_back(NextChunk(request, first));
+    first += static_cast<int64_t>(plan.prefill.back().ids.size());
+    const bool samples = plan.prefill.back().samples;
+    GLYPH_ASSIGN_OR_RETURN(StepResult step, RunStep(std::move(plan), executor, result));
+    if (samples) return step;
+    plan = {};
+  }
 }
 
 }  // namespace
@@ -83,18 +120,37 @@ int64_t VisionTokens(const Prompt& prompt) {
   return tokens;
 }
 
+PrefillChunk ChunkOf(const Prompt& prompt, int64_t first, int64_t count, SequenceSlot slot,
+                     std::span<const PageId> pages) {
+  const auto total = static_cast<int64_t>(prompt.ids.size());
+  PrefillChunk chunk;
+  chunk.slot = slot;
+  chunk.first = first;
+  chunk.samples = first + count == total;
+  chunk.ids.assign(prompt.ids.begin() + first, prompt.ids.begin() + first + count);
+  for (int64_t axis = 0; axis < 3; ++axis) {
+    const auto begin = prompt.positions.begin() + axis * total + first;
+    chunk.positions.insert(chunk.positions.end(), begin, begin + count);
+  }
+  for (size_t i = 0; i < prompt.pages.size(); ++i) {
+    const PromptPage& page = prompt.pages[i];
+    const int64_t begin = std::max(first, page.first_token);
+    const int64_t end = std::min(first + count, page.first_token + page.grid.num_tokens());
+    if (begin >= end) continue;
+    chunk.pages.push_back({.page = pages[i],
+                           .first_row = begin - page.first_token,
+                           .first_token = begin - first,
+                           .num_tokens = end - begin});
+  }
+  return chunk;
+}
+
 absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request,
                                           StepExecutor& executor) {
   GLYPH_RETURN_IF_ERROR(CheckLimits(request, executor.limits()));
   GenerationResult result;
-  executor.Submit(FirstStep(request, executor.limits().block_tokens));
-  bool stopped = false;
+  GLYPH_ASSIGN_OR_RETURN(StepResult step, ReadPrompt(request, executor, result));
   while (true) {
-    GLYPH_ASSIGN_OR_RETURN(StepResult step, executor.Collect());
-    result.vision_ms += step.vision_ms;
-    result.prefill_ms += step.prefill_ms;
-    result.decode_ms += step.decode_ms;
-    if (stopped) return result;
     SampledToken& sampled = step.tokens.front();
     if (!sampled.finite) {
       return absl::InternalError("the model's logits are not finite; its weights may be damaged");
@@ -104,10 +160,14 @@ absl::StatusOr<GenerationResult> Generate(const GenerationRequest& request,
       result.logits.push_back(std::move(sampled.logits));
     }
     const auto count = static_cast<int32_t>(result.output_ids.size());
-    stopped = count == request.max_new_tokens ||
-              std::count(request.stop_tokens.begin(), request.stop_tokens.end(), sampled.token) > 0;
-    executor.Submit(stopped ? LastStep(request.pages.size()) : NextStep(*request.prompt, count));
+    if (count == request.max_new_tokens ||
+        std::count(request.stop_tokens.begin(), request.stop_tokens.end(), sampled.token) > 0) {
+      break;
+    }
+    GLYPH_ASSIGN_OR_RETURN(step, RunStep(NextStep(*request.prompt, count), executor, result));
   }
+  GLYPH_RETURN_IF_ERROR(RunStep(LastStep(request), executor, result).status());
+  return result;
 }
 
 }  // namespace glyph::vlm

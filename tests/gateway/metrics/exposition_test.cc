@@ -25,6 +25,18 @@ v1::WatchStatsResponse StatsOn(const std::string& device) {
   stats.set_kv_blocks_used(30);
   stats.set_kv_blocks_cached(5);
   stats.set_finished_total(7);
+  stats.set_vision_tokens_total(800);
+  stats.set_vision_tokens_used(300);
+  stats.set_vision_tokens_cached(100);
+  stats.set_steps_total(12);
+  stats.set_prompt_tokens_total(90);
+  stats.set_prefilled_tokens_total(58);
+  stats.set_reused_tokens_total(32);
+  stats.set_pages_reused_total(4);
+  stats.set_preemptions_total(2);
+  stats.set_vision_ms_total(1500);
+  stats.set_prefill_ms_total(250);
+  stats.set_decode_ms_total(0.5);
   v1::MemoryUse& use = *stats.add_memory();
   use.set_device(device);
   use.set_component("weights");
@@ -100,6 +112,37 @@ TEST_F(ExpositionTest, ShowsTheLoadOfTheModel) {
   EXPECT_THAT(text, HasSubstr("glyph_kv_blocks{state=\"free\"} 65\n"));
   EXPECT_THAT(text, HasSubstr("glyph_kv_blocks_capacity 100\n"));
   EXPECT_THAT(text, HasSubstr("glyph_vlm_requests_total{outcome=\"finished\"} 7\n"));
+}
+
+TEST_F(ExpositionTest, ShowsWhatTheModelReusesAndWhereItsTimeGoes) {
+  stats_.Set(StatsOn("host"));
+
+  const std::string text = exposition_.Text();
+  for (const char* line : {
+           "glyph_vlm_vision_tokens{state=\"used\"} 300\n",
+           "glyph_vlm_vision_tokens{state=\"cached\"} 100\n",
+           "glyph_vlm_vision_tokens{state=\"free\"} 400\n",
+           "glyph_vlm_steps_total 12\n",
+           "glyph_vlm_prompt_tokens_total 90\n",
+           "glyph_vlm_prefilled_tokens_total 58\n",
+           "glyph_vlm_prefix_reused_tokens_total 32\n",
+           "glyph_vlm_pages_reused_total 4\n",
+           "glyph_vlm_preemptions_total 2\n",
+           "glyph_vlm_step_seconds_total{kind=\"vision\"} 1.5\n",
+           "glyph_vlm_step_seconds_total{kind=\"prefill\"} 0.25\n",
+           "glyph_vlm_step_seconds_total{kind=\"decode\"} 0.0005\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST_F(ExpositionTest, ShowsNoLessThanNothingFree) {
+  v1::WatchStatsResponse stats = StatsOn("host");
+  stats.set_kv_blocks_used(90);
+  stats.set_kv_blocks_cached(20);  // a snapshot between two moments
+  stats_.Set(stats);
+
+  EXPECT_THAT(exposition_.Text(), HasSubstr("glyph_kv_blocks{state=\"free\"} 0\n"));
 }
 
 TEST_F(ExpositionTest, HidesTheModelsSeriesWhileItIsAway) {

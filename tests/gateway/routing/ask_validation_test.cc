@@ -114,16 +114,85 @@ std::vector<Row> GenerationRows() {
       {"5 stops", stop(5, 1), "generation.stop", "TOO_MANY_STOPS"},
       {"empty stop", stop(1, 0), "generation.stop[0]", "STOP_LENGTH_OUT_OF_RANGE"},
       {"stop of 257 bytes", stop(1, 257), "generation.stop[0]", "STOP_LENGTH_OUT_OF_RANGE"},
-      {"min_p", [](auto& r) { Generation(r).set_min_p(0); }, "generation.min_p", "NOT_SUPPORTED"},
-      {"frequency_penalty", [](auto& r) { Generation(r).set_frequency_penalty(0); },
-       "generation.frequency_penalty", "NOT_SUPPORTED"},
-      {"presence_penalty", [](auto& r) { Generation(r).set_presence_penalty(1); },
-       "generation.presence_penalty", "NOT_SUPPORTED"},
-      {"n 1", [](auto& r) { Generation(r).set_n(1); }, "", ""},
-      {"n 2", [](auto& r) { Generation(r).set_n(2); }, "generation.n", "NOT_SUPPORTED"},
-      {"logprobs 0", [](auto& r) { Generation(r).set_logprobs(0); }, "", ""},
-      {"logprobs 1", [](auto& r) { Generation(r).set_logprobs(1); }, "generation.logprobs",
-       "NOT_SUPPORTED"},
+  };
+}
+
+std::vector<Row> SamplingRows() {
+  const auto min_p = [](float v) { return [v](v1::AskRequest& r) { Generation(r).set_min_p(v); }; };
+  const auto frequency = [](float v) {
+    return [v](v1::AskRequest& r) { Generation(r).set_frequency_penalty(v); };
+  };
+  const auto presence = [](float v) {
+    return [v](v1::AskRequest& r) { Generation(r).set_presence_penalty(v); };
+  };
+  const auto n = [](uint32_t v) { return [v](v1::AskRequest& r) { Generation(r).set_n(v); }; };
+  const auto logprobs = [](uint32_t v) {
+    return [v](v1::AskRequest& r) { Generation(r).set_logprobs(v); };
+  };
+  const std::string m = "generation.min_p", f = "generation.frequency_penalty",
+                    p = "generation.presence_penalty";
+  return {
+      {"min_p -0.001", min_p(-0.001f), m, "MIN_P_OUT_OF_RANGE"},
+      {"min_p 0", min_p(0), "", ""},
+      {"min_p 1", min_p(1), "", ""},
+      {"min_p 1.001", min_p(1.001f), m, "MIN_P_OUT_OF_RANGE"},
+      {"min_p NaN", min_p(std::nanf("")), m, "MIN_P_OUT_OF_RANGE"},
+      {"frequency_penalty -2.001", frequency(-2.001f), f, "FREQUENCY_PENALTY_OUT_OF_RANGE"},
+      {"frequency_penalty -2", frequency(-2), "", ""},
+      {"frequency_penalty 2", frequency(2), "", ""},
+      {"frequency_penalty 2.001", frequency(2.001f), f, "FREQUENCY_PENALTY_OUT_OF_RANGE"},
+      {"frequency_penalty NaN", frequency(std::nanf("")), f, "FREQUENCY_PENALTY_OUT_OF_RANGE"},
+      {"presence_penalty -2.001", presence(-2.001f), p, "PRESENCE_PENALTY_OUT_OF_RANGE"},
+      {"presence_penalty -2", presence(-2), "", ""},
+      {"presence_penalty 2", presence(2), "", ""},
+      {"presence_penalty 2.001", presence(2.001f), p, "PRESENCE_PENALTY_OUT_OF_RANGE"},
+      {"presence_penalty infinite", presence(INFINITY), p, "PRESENCE_PENALTY_OUT_OF_RANGE"},
+      {"n 0", n(0), "generation.n", "N_OUT_OF_RANGE"},
+      {"n 1", n(1), "", ""},
+      {"n 8", n(8), "", ""},
+      {"n 9", n(9), "generation.n", "N_OUT_OF_RANGE"},
+      {"logprobs 0", logprobs(0), "", ""},
+      {"logprobs 20", logprobs(20), "", ""},
+      {"logprobs 21", logprobs(21), "generation.logprobs", "LOGPROBS_OUT_OF_RANGE"},
+  };
+}
+
+std::vector<Row> TokenRows() {
+  const auto bias = [](uint32_t count, float value) {
+    return [count, value](v1::AskRequest& r) {
+      for (uint32_t token = 0; token < count; ++token) {
+        v1::LogitBias& added = *Generation(r).add_logit_bias();
+        added.set_token_id(token);
+        added.set_bias(value);
+      }
+    };
+  };
+  const auto forced = [](int count, uint32_t max_tokens, uint32_t n) {
+    return [=](v1::AskRequest& r) {
+      for (int i = 0; i < count; ++i) r.add_forced_output_ids(7);
+      if (max_tokens > 0) Generation(r).set_max_tokens(max_tokens);
+      if (n > 0) Generation(r).set_n(n);
+    };
+  };
+  const std::string value = "generation.logit_bias[0].bias", ids = "forced_output_ids";
+  return {
+      {"1024 biases", bias(1024, 1), "", ""},
+      {"1025 biases", bias(1025, 1), "generation.logit_bias", "TOO_MANY_LOGIT_BIASES"},
+      {"bias -100", bias(1, -100), "", ""},
+      {"bias -100.01", bias(1, -100.01f), value, "LOGIT_BIAS_OUT_OF_RANGE"},
+      {"bias 100", bias(1, 100), "", ""},
+      {"bias 100.01", bias(1, 100.01f), value, "LOGIT_BIAS_OUT_OF_RANGE"},
+      {"bias NaN", bias(1, std::nanf("")), value, "LOGIT_BIAS_OUT_OF_RANGE"},
+      {"a token twice",
+       [bias](auto& r) {
+         bias(1, 1)(r);
+         bias(1, 2)(r);
+       },
+       "generation.logit_bias[1].token_id", "TOKEN_REPEATED"},
+      {"forced ids", forced(3, 0, 0), "", ""},
+      {"forced ids below max_tokens", forced(3, 4, 1), "", ""},
+      {"as many forced ids as max_tokens", forced(4, 4, 1), ids, "FORCED_OUTPUT_TOO_LONG"},
+      {"forced ids with two samples", forced(3, 0, 2), ids, "FORCED_OUTPUT_OF_SAMPLES"},
   };
 }
 
@@ -154,7 +223,7 @@ std::vector<Row> OtherRows() {
 
 TEST(AskValidationTest, NamesTheFieldAndTheReason) {
   std::vector<Row> rows = PartRows();
-  for (auto more : {GenerationRows(), OtherRows()})
+  for (auto more : {GenerationRows(), SamplingRows(), TokenRows(), OtherRows()})
     rows.insert(rows.end(), more.begin(), more.end());
   for (const Row& row : rows) {
     v1::AskRequest request = ValidRequest();

@@ -189,6 +189,24 @@ TEST_F(FlowProtocolTest, CancelledUpstreamIsUnavailableToAClientThatDidNotCancel
   EXPECT_EQ(sink_->ends.at(0).code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(FlowProtocolTest, ModelGivingUpAnAnswerNobodyReadIsAborted) {
+  for (const bool is_slow : {false, true}) {
+    sink_ = std::make_shared<RecordingAnswerSink>();
+    v1::AskRequest request;
+    request.add_parts()->set_text("Hello?");
+    Ask(request);
+    sink_->is_congested = is_slow;
+    vlm_client_.calls.back()->Send(v1::GenerateResponse());
+    sink_->is_congested = false;
+    flow_->Resume();
+    vlm_client_.calls.back()->End(absl::CancelledError());
+
+    const absl::Status& end = sink_->ends.at(0);
+    EXPECT_EQ(end.code(), is_slow ? absl::StatusCode::kAborted : absl::StatusCode::kUnavailable);
+    EXPECT_EQ(rpc::GetErrorDetails(end).reason, is_slow ? "SLOW_READER" : "VLM_UNAVAILABLE");
+  }
+}
+
 TEST_F(FlowProtocolTest, DeadlineOfAServiceStaysADeadline) {
   Ask(DocumentRequest());
   render(0).End(absl::DeadlineExceededError("Deadline Exceeded"));

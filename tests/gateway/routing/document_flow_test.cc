@@ -42,6 +42,9 @@ TEST_F(DocumentFlowTest, PutsTextsAndPageBoundsIntoThePromptInOrder) {
   request.add_parts()->mutable_image()->set_data("png");
   request.add_parts()->set_text("after");
   request.mutable_generation()->set_max_tokens(9);
+  request.mutable_generation()->set_min_p(0.25f);
+  request.mutable_generation()->add_logit_bias()->set_token_id(5);
+  for (const uint32_t id : {3u, 4u}) request.add_forced_output_ids(id);
   Ask(request);
   render(0).Send(Plan(3));
   render(1).Send(Plan(1, 0));
@@ -54,6 +57,9 @@ TEST_F(DocumentFlowTest, PutsTextsAndPageBoundsIntoThePromptInOrder) {
   EXPECT_EQ(start.parts(2).pages().max_pages(), 1u);
   EXPECT_EQ(start.parts(3).text(), "after");
   EXPECT_EQ(start.options().max_tokens(), 9u);
+  EXPECT_EQ(start.options().min_p(), 0.25f);
+  EXPECT_EQ(start.options().logit_bias(0).token_id(), 5u);
+  EXPECT_THAT(start.forced_output_ids(), ::testing::ElementsAre(3, 4));
   EXPECT_EQ(start.request_id(), "id");
   const v1::AskPlan& plan = sink_->events.at(0).plan();
   EXPECT_EQ(plan.max_pages(), 4u);
@@ -293,6 +299,7 @@ TEST_F(DocumentFlowTest, ReportsUsageAndTimes) {
   finished.mutable_finished()->set_prompt_tokens(30);
   finished.mutable_finished()->set_visual_tokens(20);
   finished.mutable_finished()->set_output_tokens(2);
+  finished.mutable_finished()->set_cached_tokens(16);
   finished.mutable_finished()->set_queue_ms(1);
   finished.mutable_finished()->set_profile_mismatch(true);
   finished.mutable_finished()->set_tail_text("z");
@@ -306,12 +313,86 @@ TEST_F(DocumentFlowTest, ReportsUsageAndTimes) {
   EXPECT_EQ(usage.visual_tokens(), 20u);
   EXPECT_EQ(usage.prompt_tokens(), 30u);
   EXPECT_EQ(usage.output_tokens(), 2u);
+  EXPECT_EQ(usage.cached_tokens(), 16u);
   EXPECT_DOUBLE_EQ(usage.render_ms(), 2.5);
   EXPECT_DOUBLE_EQ(usage.queue_ms(), 1);
   EXPECT_DOUBLE_EQ(usage.first_token_ms(), 40);
   EXPECT_DOUBLE_EQ(usage.total_ms(), 50);
   EXPECT_THAT(last.warnings(), ::testing::ElementsAre("PROFILE_MISMATCH"));
   EXPECT_EQ(sink_->events[sink_->events.size() - 2].delta().text(), "z");
+}
+
+TEST_F(DocumentFlowTest, TellsSamplesApart) {
+  v1::AskRequest request;
+  request.add_parts()->set_text("Hello?");
+  request.mutable_generation()->set_n(2);
+  Ask(request);
+  v1::GenerateResponse response;
+  const auto add = [&response](uint32_t sample, uint32_t id, const std::string& text) {
+    v1::Token& token = *response.mutable_tokens()->add_tokens();
+    token.set_sample(sample);
+    token.set_id(id);
+    token.set_text(text);
+  };
+  add(0, 1, "a");
+  add(1, 2, "");
+  generate().Send(response);
+  response.Clear();
+  add(1, 3, "b");
+  add(0, 4, "");
+  generate().Send(response);
+  for (const uint32_t sample : {1u, 0u}) {
+    v1::GenerateResponse ended;
+    ended.mutable_sample_finished()->set_sample(sample);
+    ended.mutable_sample_finished()->set_reason(v1::FINISH_REASON_LENGTH);
+    ended.mutable_sample_finished()->set_output_tokens(2 + sample);
+    if (sample == 0) ended.mutable_sample_finished()->set_tail_text("z");
+    generate().Send(ended);
+  }
+  FinishGenerate();
+
+  const auto deltas = Events(v1::AskResponse::kDelta);
+  ASSERT_EQ(deltas.size(), 3u);
+  EXPECT_EQ(deltas[0].delta().text(), "a");
+  EXPECT_EQ(deltas[0].delta().sample(), 0u);
+  EXPECT_EQ(deltas[1].delta().text(), "b");
+  EXPECT_EQ(deltas[1].delta().sample(), 1u);
+  EXPECT_THAT(deltas[1].delta().token_ids(), ::testing::ElementsAre(2, 3));
+  EXPECT_EQ(deltas[2].delta().text(), "z");
+  EXPECT_EQ(deltas[2].delta().sample(), 0u);
+  EXPECT_THAT(deltas[2].delta().token_ids(), ::testing::ElementsAre(4));
+  const v1::AskFinished& finished = sink_->events.back().finished();
+  ASSERT_EQ(finished.samples_size(), 2);
+  EXPECT_EQ(finished.samples(0).reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(finished.samples(0).output_tokens(), 2u);
+  EXPECT_EQ(finished.samples(1).output_tokens(), 3u);
+}
+
+TEST_F(DocumentFlowTest, SendsALogprobForEveryTokenId) {
+  v1::AskRequest request;
+  request.add_parts()->set_text("Hello?");
+  request.mutable_generation()->set_logprobs(1);
+  Ask(request);
+  v1::GenerateResponse response;
+  for (const uint32_t id : {1u, 2u}) {
+    v1::Token& token = *response.mutable_tokens()->add_tokens();
+    token.set_id(id);
+    token.set_text(id == 2 ? "ab" : "");
+    token.set_logprob(-0.5f * static_cast<float>(id));
+    token.add_top_logprobs()->set_token_id(id + 10);
+  }
+  generate().Send(response);
+  FinishGenerate();
+
+  const auto deltas = Events(v1::AskResponse::kDelta);
+  ASSERT_EQ(deltas.size(), 1u);
+  const v1::AskDelta& delta = deltas[0].delta();
+  EXPECT_THAT(delta.token_ids(), ::testing::ElementsAre(1, 2));
+  ASSERT_EQ(delta.logprobs_size(), 2);
+  EXPECT_EQ(delta.logprobs(0).logprob(), -0.5f);
+  EXPECT_EQ(delta.logprobs(1).logprob(), -1.0f);
+  EXPECT_EQ(delta.logprobs(1).top_logprobs(0).token_id(), 12u);
+  EXPECT_EQ(sink_->events.back().finished().samples_size(), 0);
 }
 
 TEST_F(DocumentFlowTest, KeepsIdsOfTokensWithoutTextForTheNextDelta) {

@@ -70,6 +70,39 @@ TEST_F(AnswerStreamTest, MergesDeltasUpToTheirLimit) {
   EXPECT_EQ(written_[2].delta().text(), "z");
 }
 
+TEST_F(AnswerStreamTest, MergesDeltasOfTheSameSample) {
+  const auto delta = [](uint32_t sample, const std::string& text) {
+    v1::AskResponse event = Delta(text);
+    event.mutable_delta()->set_sample(sample);
+    return event;
+  };
+  stream_.Emit(Page());
+  for (const char* text : {"a", "b"}) {
+    for (const uint32_t sample : {0u, 1u, 2u}) stream_.Emit(delta(sample, text));
+  }
+  for (int i = 0; i < 4; ++i) stream_.OnWritten(true);
+
+  ASSERT_EQ(written_.size(), 4u);
+  for (uint32_t sample = 0; sample < 3; ++sample) {
+    EXPECT_EQ(written_[sample + 1].delta().sample(), sample);
+    EXPECT_EQ(written_[sample + 1].delta().text(), "ab");
+  }
+}
+
+TEST_F(AnswerStreamTest, MergesLogprobsUpToTheirLimit) {
+  v1::AskResponse event = Delta("a");
+  event.mutable_delta()->add_logprobs()->set_logprob(-1);
+  stream_.Emit(Page());
+  for (int i = 0; i < AnswerStream::kMaxDeltaLogprobs + 1; ++i) stream_.Emit(event);
+  stream_.OnWritten(true);
+  stream_.OnWritten(true);
+
+  ASSERT_EQ(written_.size(), 3u);
+  EXPECT_EQ(written_[1].delta().logprobs_size(), AnswerStream::kMaxDeltaLogprobs);
+  EXPECT_EQ(written_[1].delta().token_ids_size(), AnswerStream::kMaxDeltaLogprobs);
+  EXPECT_EQ(written_[2].delta().logprobs_size(), 1);
+}
+
 TEST_F(AnswerStreamTest, FinishesAfterEverythingIsWritten) {
   stream_.Emit(Page());
   stream_.Emit(Delta("a"));

@@ -26,5 +26,29 @@ TEST(KvStorageTest, RowsGoToTheirSlotOfTheirLayer) {
   EXPECT_EQ(KvStorage::BlockBytes(config, 4, at::kBFloat16) * 3 * 2, storage.num_bytes());
 }
 
+TEST(KvStorageTest, ABlockIsCopiedInEveryLayer) {
+  TextConfig config;
+  config.num_layers = 2;
+  config.num_kv_heads = 1;
+  config.head_dim = 3;
+  KvStorage storage(config, /*num_blocks=*/3, /*block_tokens=*/2, at::kFloat);
+  const std::vector<int32_t> slots = {0, 1, 2, 3, 4, 5};
+  const at::Tensor k = at::arange(18, at::kFloat).view({6, 3});
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    storage.Append(layer, slots, k.add(100 * layer), k.mul(-1).sub(layer));
+  }
+
+  storage.CopyBlock(1, 0);
+
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    const auto rows = [&](const at::Tensor& tensor) { return tensor.view({6, 3}); };
+    const at::Tensor keys = k.add(100 * layer);
+    EXPECT_TRUE(rows(storage.keys(layer)).narrow(0, 0, 2).equal(keys.narrow(0, 2, 2)));
+    EXPECT_TRUE(rows(storage.keys(layer)).narrow(0, 2, 4).equal(keys.narrow(0, 2, 4)));
+    EXPECT_TRUE(storage.values(layer)[0].equal(storage.values(layer)[1]));
+    EXPECT_FALSE(storage.values(layer)[0].equal(storage.values(layer)[2]));
+  }
+}
+
 }  // namespace
 }  // namespace glyph::vlm

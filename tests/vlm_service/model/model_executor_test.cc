@@ -11,6 +11,7 @@
 #include "tests/vlm_service/model/request_batch.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
 #include "vlm_service/model/model_config.h"
+#include "vlm_service/tools/generation.h"
 
 namespace glyph::vlm {
 namespace {
@@ -41,6 +42,28 @@ class ModelExecutorTest : public testing::Test {
     return prompt;
   }
 
+  // Starts a slot and reads a prompt of `count` tokens into `blocks`.
+  static StepPlan PromptPlan(SequenceSlot slot, int32_t count, const std::vector<BlockId>& blocks) {
+    StepPlan plan;
+    plan.started_slots.push_back({.slot = slot, .sampling = {}});
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      plan.table_edits.push_back(
+          {.slot = slot, .index = static_cast<int32_t>(i), .block = blocks[i]});
+    }
+    plan.prefill.push_back(ChunkOf(*TextPrompt(count), 0, count, slot, {}));
+    return plan;
+  }
+
+  // All units of a page.
+  static VisionSlice WholePage(const ModelExecutor& executor, PageId page, PageGrid grid) {
+    return {.page = page,
+            .image = std::make_shared<const PageImage>(
+                SyntheticPage("page", 1, grid.cols * 28, grid.rows * 28)),
+            .grid = grid,
+            .first_unit = 0,
+            .num_units = executor.limits().VisionUnits(grid)};
+  }
+
   static int64_t Used(const ModelExecutor& executor, const std::string& component) {
     for (const ComponentMemory& memory : executor.memory()) {
       if (memory.component == component) return memory.used_bytes;
@@ -58,6 +81,8 @@ TEST_F(ModelExecutorTest, LimitsFollowTheOptionsAndTheModel) {
   EXPECT_EQ(executor->limits().num_blocks, 8);
   EXPECT_EQ(executor->limits().max_slots, 3);
   EXPECT_EQ(executor->limits().context_tokens, config_.text.max_position_embeddings);
+  EXPECT_EQ(executor->limits().vision_layers, config_.vision.depth);
+  EXPECT_EQ(executor->limits().VisionUnits({.rows = 5, .cols = 13}), 2 * config_.vision.depth);
 }
 
 TEST_F(ModelExecutorTest, KvBytesAreRoundedDownToWholeBlocks) {
@@ -92,14 +117,8 @@ TEST_F(ModelExecutorTest, LogitsComeOnlyOnRequest) {
 
 TEST_F(ModelExecutorTest, MemoryIsHeldUntilSlotsAndPagesAreReleased) {
   const auto executor = Create();
-  StepPlan plan;
-  auto image = std::make_shared<const PageImage>(SyntheticPage("page", 1, 56, 56));
-  plan.vision.push_back({.page = PageId{4}, .image = image, .grid = {.rows = 2, .cols = 2}});
-  plan.prefill.push_back({.slot = SequenceSlot{1},
-                          .prompt = TextPrompt(20),
-                          .pages = {},
-                          .blocks = {BlockId{7}, BlockId{2}},
-                          .sampling = {}});
+  StepPlan plan = PromptPlan(SequenceSlot{1}, 20, {BlockId{7}, BlockId{2}});
+  plan.vision.push_back(WholePage(*executor, PageId{4}, {.rows = 2, .cols = 2}));
   executor->Submit(std::move(plan));
   ASSERT_TRUE(executor->Collect().ok());
   EXPECT_EQ(Used(*executor, "vision"), 4 * config_.text.hidden_size * 4);
@@ -120,9 +139,7 @@ TEST_F(ModelExecutorTest, PagesFitWheneverTheirTokensDo) {
   const auto encode = [&](int64_t id, PageGrid grid, std::vector<PageId> released) {
     StepPlan plan;
     plan.released_pages = std::move(released);
-    auto image =
-        std::make_shared<const PageImage>(SyntheticPage("page", 1, grid.cols * 28, grid.rows * 28));
-    plan.vision.push_back({.page = PageId{id}, .image = image, .grid = grid});
+    plan.vision.push_back(WholePage(*executor, PageId{id}, grid));
     executor->Submit(std::move(plan));
     return executor->Collect().ok();
   };
@@ -153,13 +170,7 @@ TEST_F(ModelExecutorTest, LogitsThatAreNotFiniteAreMarkedAndTheStepLives) {
   WriteTensors(folder_, tensors);
   const auto executor = Create();
   for (int step = 0; step < 2; ++step) {
-    StepPlan plan;
-    plan.prefill.push_back({.slot = SequenceSlot{0},
-                            .prompt = TextPrompt(4),
-                            .pages = {},
-                            .blocks = {BlockId{0}},
-                            .sampling = {}});
-    executor->Submit(std::move(plan));
+    executor->Submit(PromptPlan(SequenceSlot{0}, 4, {BlockId{0}}));
     const absl::StatusOr<StepResult> result = executor->Collect();
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_FALSE(result->tokens.at(0).finite);
@@ -168,13 +179,8 @@ TEST_F(ModelExecutorTest, LogitsThatAreNotFiniteAreMarkedAndTheStepLives) {
 
 TEST_F(ModelExecutorTest, DestroyingItWithAStepInFlightWaitsForTheStep) {
   auto executor = Create();
-  StepPlan plan;
-  plan.prefill.push_back({.slot = SequenceSlot{0},
-                          .prompt = TextPrompt(60),
-                          .pages = {},
-                          .blocks = {BlockId{0}, BlockId{1}, BlockId{2}, BlockId{3}},
-                          .sampling = {}});
-  executor->Submit(std::move(plan));
+  executor->Submit(
+      PromptPlan(SequenceSlot{0}, 60, {BlockId{0}, BlockId{1}, BlockId{2}, BlockId{3}}));
   executor.reset();
   SUCCEED();
 }

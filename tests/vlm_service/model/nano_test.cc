@@ -126,7 +126,9 @@ TEST_F(NanoTest, ThirtyTwoMixedRequestsGetTheTokensEachGetsAlone) {
                           .top_p = 0.95f,
                           .top_k = 20,
                           .repetition_penalty = 1.1f,
-                          .seed = static_cast<uint64_t>(i)};
+                          .logit_bias = {},
+                          .seed = static_cast<uint64_t>(i),
+                          .num_logprobs = {}};
     }
     requests.push_back(std::move(request));
   }

@@ -1,10 +1,10 @@
 #include "tests/vlm_service/model/request_batch.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "vlm_service/tools/generation.h"
 
 namespace glyph::vlm {
 namespace {
@@ -13,12 +13,17 @@ struct Running {
   size_t request;
   SequenceSlot slot;
   std::vector<BlockId> blocks;
+  std::vector<PageId> pages;
+  int64_t num_read = 0;  // tokens of the prompt
 };
 
 class Loop {
  public:
-  Loop(StepExecutor& executor, const std::vector<BatchRequest>& requests)
-      : executor_(executor), requests_(requests), answers_(requests.size()) {
+  Loop(StepExecutor& executor, const std::vector<BatchRequest>& requests, int64_t chunk_tokens)
+      : executor_(executor),
+        requests_(requests),
+        chunk_tokens_(chunk_tokens),
+        answers_(requests.size()) {
     for (int32_t slot = 0; slot < executor.limits().max_slots; ++slot) {
       free_slots_.push_back(SequenceSlot{slot});
     }
@@ -31,9 +36,8 @@ class Loop {
     while (next_ < requests_.size() || !running_.empty()) {
       StepPlan plan = std::move(releases_);
       releases_ = {};
-      const size_t decoded = running_.size();
       Admit(plan);
-      for (size_t i = 0; i < decoded; ++i) plan.decode.push_back(NextRow(running_[i]));
+      for (Running& running : running_) AddWork(running, plan);
       executor_.Submit(std::move(plan));
       absl::StatusOr<StepResult> result = executor_.Collect();
       EXPECT_TRUE(result.ok()) << result.status();
@@ -54,27 +58,46 @@ class Loop {
     const size_t tokens = request.prompt->ids.size() + request.max_new_tokens;
     const size_t count = (tokens + block_tokens - 1) / block_tokens;
     if (count > free_blocks_.size()) return;
-    Running running = {.request = next_++, .slot = free_slots_.front(), .blocks = {}};
+    Running running = {.request = next_++, .slot = free_slots_.front(), .blocks = {}, .pages = {}};
     free_slots_.pop_front();
     for (size_t i = 0; i < count; ++i) {
       running.blocks.push_back(free_blocks_.front());
       free_blocks_.pop_front();
     }
-    std::vector<PageId> pages;
-    for (size_t i = 0; i < request.pages.size(); ++i) {
-      pages.push_back(PageId{next_page_++});
-      plan.vision.push_back(
-          {.page = pages.back(), .image = request.pages[i], .grid = request.prompt->pages[i].grid});
+    plan.started_slots.push_back({.slot = running.slot,
+                                  .sampling = request.sampling,
+                                  .return_logits = request.return_logits});
+    for (size_t i = 0; i < count; ++i) {
+      plan.table_edits.push_back(
+          {.slot = running.slot, .index = static_cast<int32_t>(i), .block = running.blocks[i]});
     }
-    plan.prefill.push_back({.slot = running.slot,
-                            .prompt = request.prompt,
-                            .pages = pages,
-                            .blocks = running.blocks,
-                            .sampling = request.sampling,
-                            .return_logits = request.return_logits});
-    // The prompt has read them by the next step.
-    releases_.released_pages.insert(releases_.released_pages.end(), pages.begin(), pages.end());
+    for (size_t i = 0; i < request.pages.size(); ++i) {
+      const PageGrid& grid = request.prompt->pages[i].grid;
+      running.pages.push_back(PageId{next_page_++});
+      plan.vision.push_back({.page = running.pages.back(),
+                             .image = request.pages[i],
+                             .grid = grid,
+                             .first_unit = 0,
+                             .num_units = executor_.limits().VisionUnits(grid)});
+    }
     running_.push_back(std::move(running));
+  }
+
+  // The next chunk of a prompt, or one more token.
+  void AddWork(Running& running, StepPlan& plan) {
+    const Prompt& prompt = *requests_[running.request].prompt;
+    const int64_t left = static_cast<int64_t>(prompt.ids.size()) - running.num_read;
+    if (left == 0) {
+      plan.decode.push_back(NextRow(running));
+      return;
+    }
+    const int64_t count = chunk_tokens_ == 0 ? left : std::min(left, chunk_tokens_);
+    plan.prefill.push_back(ChunkOf(prompt, running.num_read, count, running.slot, running.pages));
+    running.num_read += count;
+    if (count == left) {  // the prompt has read them by the next step
+      releases_.released_pages.insert(releases_.released_pages.end(), running.pages.begin(),
+                                      running.pages.end());
+    }
   }
 
   DecodeWork NextRow(const Running& running) const {
@@ -112,6 +135,7 @@ class Loop {
 
   StepExecutor& executor_;
   const std::vector<BatchRequest>& requests_;
+  const int64_t chunk_tokens_;
   std::vector<BatchAnswer> answers_;
   std::vector<Running> running_;
   std::deque<SequenceSlot> free_slots_;
@@ -124,8 +148,9 @@ class Loop {
 }  // namespace
 
 std::vector<BatchAnswer> AnswerTogether(StepExecutor& executor,
-                                        const std::vector<BatchRequest>& requests) {
-  return Loop(executor, requests).Run();
+                                        const std::vector<BatchRequest>& requests,
+                                        int64_t chunk_tokens) {
+  return Loop(executor, requests, chunk_tokens).Run();
 }
 
 std::vector<BatchAnswer> AnswerAlone(StepExecutor& executor,

@@ -25,10 +25,12 @@ struct BatchAnswer {
 };
 
 // Answers requests on an idle executor, many at once, by a hand-written loop: each step admits the
-// next waiting request, when a slot and blocks are free, and decodes all that run. Answers are in
-// the order of the requests. Fails the test when a step fails or a logit is not finite.
+// next waiting request, when a slot and blocks are free, reads `chunk_tokens` of every unread
+// prompt (0: all of it) and decodes the others. Answers are in the order of the requests. Fails the
+// test when a step fails or a logit is not finite.
 std::vector<BatchAnswer> AnswerTogether(StepExecutor& executor,
-                                        const std::vector<BatchRequest>& requests);
+                                        const std::vector<BatchRequest>& requests,
+                                        int64_t chunk_tokens = 0);
 
 // The same, one request after another.
 std::vector<BatchAnswer> AnswerAlone(StepExecutor& executor,

@@ -91,22 +91,68 @@ at::Tensor NaiveAttention(const at::Tensor& q, const at::Tensor& k, const at::Te
 }
 
 TEST_P(OpsTest, AttentionSharesKeysAmongAGroupOfHeads) {
-  const at::Tensor q = Randoms({37, 6, 20});
-  const at::Tensor k = Randoms({37, 2, 20});
-  const at::Tensor v = Randoms({37, 2, 20});
-  at::Tensor out = Empty({37, 6, 20});
-  Attention(out, q, k, v, AttentionMask::kCausal);
-  EXPECT_LE(Error(out, NaiveAttention(q, k, v, true)), 2 * Tolerance(type()));
-  Attention(out, q, k, v, AttentionMask::kFull);
+  const at::Tensor q = Randoms({137, 6, 20});
+  const at::Tensor k = Randoms({137, 2, 20});
+  const at::Tensor v = Randoms({137, 2, 20});
+  at::Tensor out = Empty({137, 6, 20});
+  Attention(out, q, k, v);
   EXPECT_LE(Error(out, NaiveAttention(q, k, v, false)), 2 * Tolerance(type()));
 }
 
 TEST_P(OpsTest, AttentionReadsInterleavedProjections) {
   const at::Tensor qkv = Randoms({29, 3, 4, 12});
   at::Tensor out = Empty({29, 4, 12});
-  Attention(out, qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), AttentionMask::kFull);
+  Attention(out, qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2));
   EXPECT_LE(Error(out, NaiveAttention(qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), false)),
             2 * Tolerance(type()));
+}
+
+TEST_P(OpsTest, AttentionOfPartOfAPageIsThatPartOfThePages) {
+  const at::Tensor qkv = Randoms({150, 3, 2, 12});
+  const at::Tensor k = qkv.select(1, 1);
+  const at::Tensor v = qkv.select(1, 2);
+  at::Tensor whole = Empty({150, 2, 12});
+  at::Tensor part = Empty({43, 2, 12});
+  Attention(whole, qkv.select(1, 0), k, v);
+  Attention(part, qkv.select(1, 0).narrow(0, 70, 43), k, v);
+  EXPECT_TRUE(part.equal(whole.narrow(0, 70, 43)));
+}
+
+// A sequence's keys and values in blocks of 8 tokens, out of order.
+struct PagedCache {
+  std::vector<int32_t> table = {3, 0, 2, 5, 1};
+  at::Tensor keys;
+  at::Tensor values;
+
+  PagedCache(const at::Tensor& k, const at::Tensor& v)
+      : keys(at::zeros({48, k.size(1) * k.size(2)}, k.options())), values(keys.clone()) {
+    std::vector<int32_t> slots;
+    for (int32_t t = 0; t < k.size(0); ++t) slots.push_back(table[t / 8] * 8 + t % 8);
+    ScatterRows(keys, slots, k.flatten(1));
+    ScatterRows(values, slots, v.flatten(1));
+    keys = keys.view({6, 8, k.size(1), k.size(2)});
+    values = values.view({6, 8, k.size(1), k.size(2)});
+  }
+};
+
+TEST_P(OpsTest, ChunksOfASequenceAreItsCausalAttention) {
+  constexpr int64_t kTokens = 37;
+  const at::Tensor q = Randoms({kTokens, 6, 20});
+  const at::Tensor k = Randoms({kTokens, 2, 20});
+  const at::Tensor v = Randoms({kTokens, 2, 20});
+  const PagedCache cache(k, v);
+  at::Tensor whole = Empty({kTokens, 6, 20});
+  ChunkAttention(whole, q, cache.keys, cache.values, {.blocks = cache.table, .first = 0});
+  EXPECT_LE(Error(whole, NaiveAttention(q, k, v, true)), 2 * Tolerance(type()));
+  for (const int64_t size : {1, 5, 8, 30}) {
+    for (int64_t first = 0; first < kTokens; first += size) {
+      const int64_t count = std::min(size, kTokens - first);
+      at::Tensor part = Empty({count, 6, 20});
+      ChunkAttention(part, q.narrow(0, first, count), cache.keys, cache.values,
+                     {.blocks = cache.table, .first = first});
+      EXPECT_TRUE(part.equal(whole.narrow(0, first, count))) << first << " of chunks of " << size;
+    }
+  }
 }
 
 TEST_P(OpsTest, PagedAttentionIsTheLastRowOfCausalAttention) {
@@ -114,19 +160,13 @@ TEST_P(OpsTest, PagedAttentionIsTheLastRowOfCausalAttention) {
   const at::Tensor q = Randoms({kTokens, 6, 20});
   const at::Tensor k = Randoms({kTokens, 2, 20});
   const at::Tensor v = Randoms({kTokens, 2, 20});
-  const std::vector<int32_t> table = {3, 0, 2};
-  std::vector<int32_t> slots;
-  for (int32_t t = 0; t < kTokens; ++t) slots.push_back(table[t / 8] * 8 + t % 8);
-  at::Tensor keys = at::zeros({4 * 8, 40}, at::dtype(type()));
-  at::Tensor values = at::zeros({4 * 8, 40}, at::dtype(type()));
-  ScatterRows(keys, slots, k.view({kTokens, 40}));
-  ScatterRows(values, slots, v.view({kTokens, 40}));
-  const std::vector<const int32_t*> blocks = {table.data()};
+  const PagedCache cache(k, v);
+  const std::vector<const int32_t*> blocks = {cache.table.data()};
   const std::vector<int64_t> lengths = {kTokens};
   at::Tensor out = Empty({1, 6, 20});
 
-  PagedAttention(out, q.narrow(0, kTokens - 1, 1), keys.view({4, 8, 2, 20}),
-                 values.view({4, 8, 2, 20}), {.blocks = blocks, .lengths = lengths});
+  PagedAttention(out, q.narrow(0, kTokens - 1, 1), cache.keys, cache.values,
+                 {.blocks = blocks, .lengths = lengths});
 
   const at::Tensor expected = NaiveAttention(q, k, v, true).narrow(0, kTokens - 1, 1);
   EXPECT_LE(Error(out, expected), 2 * Tolerance(type()));

@@ -1,15 +1,11 @@
 #include "vlm_service/sampling/distribution.h"
 
-#include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <map>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "nlohmann/json.hpp"
 
 namespace glyph::vlm {
 namespace {
@@ -30,51 +26,6 @@ std::vector<int32_t> TokensOf(const std::vector<Candidate>& candidates) {
   return tokens;
 }
 
-// One case of tests/golden/sampling/distributions.json, made by tests/reference/sampling.
-void ExpectGoldenDistribution(const nlohmann::json& golden) {
-  std::vector<float> logits;
-  for (const auto& logit : golden["logits"]) {
-    logits.push_back(logit.is_null() ? -INFINITY : logit.get<float>());
-  }
-  std::vector<int32_t> seen = golden["prompt_ids"];
-  std::sort(seen.begin(), seen.end());
-  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
-  std::map<int32_t, double> expected;
-  for (const auto& kept : golden["kept"]) expected[kept[0]] = kept[1];
-
-  ApplyRepetitionPenalty(logits, seen, golden["repetition_penalty"]);
-  const auto candidates = ProcessedDistribution(
-      logits, ParamsOf(golden["temperature"], golden["top_k"], golden["top_p"]));
-
-  for (const Candidate& candidate : candidates) {
-    const auto found = expected.find(candidate.token);
-    ASSERT_NE(found, expected.end()) << "token " << candidate.token << " should be gone";
-    EXPECT_NEAR(candidate.probability, found->second, 1e-5) << "token " << candidate.token;
-    expected.erase(found);
-  }
-  for (const auto& [token, probability] : expected) {
-    EXPECT_EQ(probability, 0) << "token " << token << " should have stayed";
-  }
-}
-
-TEST(Distribution, KeepsWhatHuggingFaceKeeps) {
-  std::ifstream file("tests/golden/sampling/distributions.json");
-  const auto goldens = nlohmann::json::parse(file);
-  ASSERT_EQ(goldens.size(), 66u);
-  for (size_t i = 0; i < goldens.size(); ++i) {
-    SCOPED_TRACE(testing::Message() << "case " << i);
-    ExpectGoldenDistribution(goldens[i]);
-  }
-}
-
-TEST(Distribution, PenaltyDividesPositiveAndMultipliesNegativeLogits) {
-  std::vector<float> logits = {2.0f, -2.0f, 0.0f, 2.0f};
-
-  ApplyRepetitionPenalty(logits, std::vector<int32_t>{0, 1, 2}, 4.0f);
-
-  EXPECT_THAT(logits, ElementsAre(0.5f, -8.0f, 0.0f, 2.0f));
-}
-
 TEST(Distribution, TiesAtTheEdgeOfTopKAllStay) {
   std::vector<float> logits = {1, 3, 2, 2, 0};
 
@@ -88,6 +39,20 @@ TEST(Distribution, TopKAroundTheVocabularyKeepsAll) {
     std::vector<float> logits = {1, 3, 2, 4};
     const size_t expected = top_k == 3 ? 3 : 4;
     EXPECT_EQ(ProcessedDistribution(logits, ParamsOf(1, top_k, 1)).size(), expected) << top_k;
+  }
+}
+
+TEST(Distribution, TopKKeepsTheKLargestOfALargeVocabulary) {
+  for (const int32_t top_k : {1, 50, 999, 1000, 1001, 4999}) {
+    std::vector<float> logits;
+    for (int i = 0; i < 5000; ++i) logits.push_back(static_cast<float>(i * 7 % 5000) / 1000);
+
+    const auto candidates = ProcessedDistribution(logits, ParamsOf(1, top_k, 1));
+
+    EXPECT_EQ(candidates.size(), static_cast<size_t>(top_k));
+    for (const Candidate& candidate : candidates) {
+      EXPECT_GE(candidate.token * 7 % 5000, 5000 - top_k);
+    }
   }
 }
 
@@ -124,6 +89,66 @@ TEST(Distribution, TemperatureThatOverflowsLeavesTheLargestLogits) {
 
   EXPECT_THAT(TokensOf(candidates), ElementsAre(0, 2));
   EXPECT_EQ(candidates[0].probability, 0.5);
+}
+
+TEST(Distribution, TemperatureOfTwoHalvesLogits) {
+  std::vector<float> logits = {2 * std::log(0.25f), 2 * std::log(0.75f)};
+
+  const auto candidates = ProcessedDistribution(logits, ParamsOf(2, 0, 1));
+
+  EXPECT_NEAR(candidates[0].probability, 0.25, 1e-6);
+  EXPECT_NEAR(candidates[1].probability, 0.75, 1e-6);
+}
+
+SamplingParams WithMinP(SamplingParams params, float min_p) {
+  params.min_p = min_p;
+  return params;
+}
+
+TEST(Distribution, MinPDropsWhatLiesBelowItsShareOfTheLikeliest) {
+  const float half = std::log(0.5f);
+  std::vector<float> logits = {half + 1e-4f, 0, half - 1e-4f};
+
+  const auto candidates = ProcessedDistribution(logits, WithMinP(ParamsOf(1, 0, 1), 0.5f));
+
+  EXPECT_THAT(TokensOf(candidates), ElementsAre(0, 1));
+  EXPECT_NEAR(candidates[0].probability, 1.0 / 3, 1e-4);
+  EXPECT_DOUBLE_EQ(candidates[0].probability + candidates[1].probability, 1);
+}
+
+TEST(Distribution, MinPOfOneLeavesTheLargestLogits) {
+  std::vector<float> logits = {0, 2, 1.99f, 2};
+
+  const auto candidates = ProcessedDistribution(logits, WithMinP(ParamsOf(1, 0, 1), 1));
+
+  EXPECT_THAT(TokensOf(candidates), ElementsAre(1, 3));
+}
+
+TEST(Distribution, SmallestMinPDropsNothingThatCounts) {
+  std::vector<float> logits = {0, 80, -INFINITY};
+
+  const auto candidates = ProcessedDistribution(logits, WithMinP(ParamsOf(1, 0, 1), 1e-38f));
+
+  EXPECT_THAT(TokensOf(candidates), ElementsAre(0, 1));
+}
+
+TEST(Distribution, MinPLooksAtScaledLogits) {
+  for (const float temperature : {1.0f, 2.0f}) {
+    std::vector<float> logits = {0, std::log(0.3f)};
+    const size_t expected = temperature == 1 ? 1 : 2;  // 0.3 and its root around 0.5
+    EXPECT_EQ(ProcessedDistribution(logits, WithMinP(ParamsOf(temperature, 0, 1), 0.5f)).size(),
+              expected);
+  }
+}
+
+// Alone min_p would leave 4/7 and 3/7, of which top_p would then keep one.
+TEST(Distribution, MinPComesAfterTopP) {
+  std::vector<float> logits;
+  for (const float p : {0.4f, 0.3f, 0.1f, 0.1f, 0.1f}) logits.push_back(std::log(p));
+
+  const auto candidates = ProcessedDistribution(logits, WithMinP(ParamsOf(1, 0, 0.55f), 0.5f));
+
+  EXPECT_THAT(TokensOf(candidates), ElementsAre(0, 1));
 }
 
 }  // namespace

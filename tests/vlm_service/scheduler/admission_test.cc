@@ -9,24 +9,35 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr SchedulerLimits kLimits = {.num_blocks = 10,
-                                     .block_tokens = 16,
-                                     .num_slots = 4,
-                                     .vision_tokens = 100,
-                                     .context_tokens = 1000};
+constexpr ExecutorLimits kLimits = {.num_blocks = 10,
+                                    .block_tokens = 16,
+                                    .max_slots = 4,
+                                    .max_vision_tokens = 100,
+                                    .context_tokens = 1000};
 
-SequenceSpec Spec(int64_t prompt, int64_t output, int64_t visual = 0) {
+SequenceSpec Spec(int64_t prompt, int64_t output, size_t num_forks = 0) {
   SequenceSpec spec;
   spec.max_prompt_tokens = prompt;
   spec.max_output_tokens = output;
-  spec.max_visual_tokens = visual;
+  spec.forks.resize(num_forks);
   return spec;
 }
 
-TEST(Admission, RoundsBlocksUp) {
-  EXPECT_EQ(BlocksFor(15, kLimits), 1);
-  EXPECT_EQ(BlocksFor(16, kLimits), 1);
-  EXPECT_EQ(BlocksFor(17, kLimits), 2);
+TEST(ExecutorLimits, RoundsBlocksUp) {
+  EXPECT_EQ(kLimits.BlocksFor(0), 0);
+  EXPECT_EQ(kLimits.BlocksFor(15), 1);
+  EXPECT_EQ(kLimits.BlocksFor(16), 1);
+  EXPECT_EQ(kLimits.BlocksFor(17), 2);
+}
+
+TEST(ExecutorLimits, CutsAPageIntoUnits) {
+  ExecutorLimits limits = kLimits;
+  EXPECT_EQ(limits.VisionUnits({3, 7}), 1);
+  limits.vision_layers = 4;
+  EXPECT_EQ(limits.VisionUnits({3, 7}), 4);
+  limits.vision_unit_tokens = 10;
+  EXPECT_EQ(limits.VisionUnits({3, 7}), 12);  // 21 tokens: 10, 10 and 1 for each layer
+  EXPECT_EQ(limits.VisionUnits({1, 10}), 4);
 }
 
 TEST(Admission, RefusesMoreBlocksThanThePoolHas) {
@@ -40,7 +51,7 @@ TEST(Admission, RefusesMoreBlocksThanThePoolHas) {
 }
 
 TEST(Admission, RefusesMoreTokensThanTheContext) {
-  SchedulerLimits limits = kLimits;
+  ExecutorLimits limits = kLimits;
   limits.context_tokens = 150;
   EXPECT_TRUE(CheckFits(Spec(100, 49), limits).ok());
   EXPECT_TRUE(CheckFits(Spec(100, 50), limits).ok());
@@ -49,16 +60,16 @@ TEST(Admission, RefusesMoreTokensThanTheContext) {
   EXPECT_EQ(rpc::GetErrorDetails(status).reason, "CONTEXT_LENGTH_EXCEEDED");
 }
 
-TEST(Admission, RefusesMoreImageTokensThanTheExecutorHolds) {
-  EXPECT_TRUE(CheckFits(Spec(120, 1, 99), kLimits).ok());
-  EXPECT_TRUE(CheckFits(Spec(120, 1, 100), kLimits).ok());
-  const absl::Status status = CheckFits(Spec(120, 1, 101), kLimits);
+TEST(Admission, RefusesMoreSamplesThanSlots) {
+  EXPECT_TRUE(CheckFits(Spec(10, 10, 3), kLimits).ok());
+  const absl::Status status = CheckFits(Spec(10, 10, 4), kLimits);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(rpc::GetErrorDetails(status).reason, "VISION_CAPACITY");
+  EXPECT_EQ(rpc::GetErrorDetails(status).reason, "SLOT_CAPACITY");
+  EXPECT_FALSE(rpc::GetErrorDetails(status).retry_after.has_value());
 }
 
 TEST(Admission, CutsTheDefaultOutputToWhatIsLeft) {
-  SchedulerLimits limits = kLimits;
+  ExecutorLimits limits = kLimits;
   EXPECT_EQ(DefaultOutputTokens(100, 50, limits), 50);
   EXPECT_EQ(DefaultOutputTokens(100, 61, limits), 60);  // the pool holds 160
   limits.context_tokens = 110;

@@ -1,198 +1,315 @@
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
 
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/fakes/fake_prompt.h"
 #include "tests/fakes/fake_step_executor.h"
+#include "tests/vlm_service/scheduler/invariants.h"
+#include "tests/vlm_service/scheduler/script.h"
 #include "vlm_service/scheduler/scheduler.h"
 
 namespace glyph::vlm {
 namespace {
 
-constexpr ExecutorLimits kExecutorLimits = {.num_blocks = 60,
-                                            .block_tokens = 8,
-                                            .max_slots = 7,
-                                            .max_vision_tokens = 90,
-                                            .context_tokens = 300};
-constexpr SchedulerLimits kLimits = {.num_blocks = kExecutorLimits.num_blocks,
-                                     .block_tokens = kExecutorLimits.block_tokens,
-                                     .num_slots = kExecutorLimits.max_slots,
-                                     .vision_tokens = kExecutorLimits.max_vision_tokens,
-                                     .context_tokens = kExecutorLimits.context_tokens};
-
-// What the test knows of one sequence.
-struct Client {
-  SequenceSpec spec;
-  std::vector<PageGrid> grids;
-  std::vector<uint8_t> keys;
-  std::vector<int32_t> text;
-  bool admitted = false;
-  size_t pages_sent = 0;
-  bool prompt_sent = false;
-  std::vector<int32_t> tokens;  // as they came
+struct Config {
+  const char* name;
+  ExecutorLimits limits;
+  StepBudget budget;
+  ScriptRange range;
+  int max_open = 16;      // requests at once
+  int cancels = 10;       // per mille of requests and steps
+  int spoils = 0;         // per mille of steps: NaN
+  bool preempts = false;  // it is expected to happen
 };
 
-// The answer a sequence gets when it is alone.
-std::vector<int32_t> AloneTokens(const Client& client, size_t count) {
-  FakeStepExecutor executor(kExecutorLimits);
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(client.spec);
-  scheduler.Admit();
-  for (size_t i = 0; i < client.grids.size(); ++i) {
-    scheduler.AddPage(client.spec.id, FakePage(client.keys[i]), client.grids[i]);
-  }
-  scheduler.FinishPrompt(client.spec.id, FakePrompt(client.grids, client.text));
-  std::vector<int32_t> tokens;
-  while (tokens.size() < count) {
-    executor.Submit(scheduler.Plan());
-    const auto result = executor.Collect();
-    scheduler.Commit();
-    for (const SampledToken& token : result->tokens) tokens.push_back(token.token);
-  }
-  return tokens;
-}
+// What the test knows of one request.
+struct Client {
+  Script script;
+  size_t num_offered = 0;
+  size_t num_decided = 0;
+  std::vector<size_t> awaited;  // pages whose pixels are asked for
+  bool finished_prompt = false;
+  std::map<SequenceId, std::vector<int32_t>> tokens;  // of open samples, as they came
+};
 
 class RandomPlans {
  public:
-  explicit RandomPlans(uint32_t seed)
-      : random_(seed), executor_(kExecutorLimits), scheduler_(kLimits, {20, 60}) {}
+  RandomPlans(const Config& config, uint32_t seed)
+      : config_(config),
+        random_(seed),
+        executor_(config.limits),
+        scheduler_(config.limits, config.budget),
+        patience_(1000) {}
 
   void Step(bool arrivals) {
-    if (arrivals && Chance(40)) Arrive();
+    ++num_steps_;
+    if (arrivals && static_cast<int>(clients_.size()) < config_.max_open && Below(3) > 0) Arrive();
     for (auto& [id, client] : clients_) Advance(client);
     CancelSome();
-    for (const Admission& admission : scheduler_.Admit()) {
-      clients_.at(admission.id).admitted = true;
-    }
+    if (Below(1000) < config_.spoils) executor_.SpoilNextChunk();
+    if (Below(1000) < config_.spoils) executor_.SpoilNextPage();
+    scheduler_.Admit();
     Run();
-    CheckInvariants();
+    const std::set<SequenceId> open = Open();
+    ExpectConsistent(scheduler_, open, config_.limits);
+    patience_.Observe(scheduler_, open);
+    if (num_steps_ % 16 == 0) scheduler_.CheckIdle();
+    if (!config_.budget.reuse_prefixes && num_steps_ % 4 == 0) ScrambleFreeBlocks();
   }
 
-  bool idle() const { return clients_.empty(); }
-  int64_t num_ended() const { return num_ended_; }
-
-  void ExpectNothingLeft() {
-    EXPECT_EQ(scheduler_.num_used_blocks(), 0);
-    EXPECT_EQ(scheduler_.num_free_slots(), kLimits.num_slots);
-    EXPECT_EQ(scheduler_.vision_tokens_reserved(), 0);
+  // Runs all to their end; then nothing may be held.
+  void Drain() {
+    for (int step = 0; step < 20000 && !clients_.empty(); ++step) Step(/*arrivals=*/false);
+    ASSERT_TRUE(clients_.empty());
+    Run();  // hands the last releases over
+    scheduler_.CheckIdle();
     EXPECT_EQ(executor_.num_used_slots(), 0);
-    EXPECT_EQ(executor_.num_held_pages(), 0);
+    EXPECT_EQ(executor_.num_held_pages(), scheduler_.vision().num_pages());
+    EXPECT_EQ(scheduler_.num_free_slots(), config_.limits.max_slots);
+    EXPECT_EQ(num_ended_, num_begun_);
+  }
+
+  void ExpectEverythingHappened() const {
+    const SchedulerCounts& counts = scheduler_.counts();
+    std::printf(
+        "%s: %d requests, %d samples compared, %d cancelled, %d with NaN, %ld preemptions, "
+        "%ld tokens run, %ld reused, %ld pages encoded, %ld reused, longest wait %d steps\n",
+        config_.name, num_begun_, num_compared_, num_cancelled_, num_not_finite_,
+        counts.preemptions, counts.prefilled_tokens, counts.reused_tokens, counts.pages_encoded,
+        counts.pages_reused, patience_.longest());
+    EXPECT_GT(num_compared_, num_steps_ / 40);
+    EXPECT_GT(num_cancelled_, 0);
+    EXPECT_GT(counts.pages_encoded, 0);
+    EXPECT_EQ(num_not_finite_ > 0, config_.spoils > 0);
+    EXPECT_TRUE(!config_.preempts || counts.preemptions > 0);
+    if (config_.budget.reuse_prefixes) {
+      EXPECT_GT(counts.reused_tokens, 0);
+      EXPECT_GT(counts.pages_reused, 0);
+    }
   }
 
  private:
   int Below(int bound) { return static_cast<int>(random_() % static_cast<uint32_t>(bound)); }
-  bool Chance(int percent) { return Below(100) < percent; }
 
   void Arrive() {
     Client client;
-    const int num_pages = Chance(60) ? Below(4) : 0;
-    int64_t visual = 0;
-    for (int i = 0; i < num_pages; ++i) {
-      client.grids.push_back({1 + Below(4), 1 + Below(6)});
-      client.keys.push_back(static_cast<uint8_t>(Below(256)));
-      visual += client.grids.back().num_tokens();
-    }
-    const int num_text = 1 + Below(40);
-    for (int i = 0; i < num_text; ++i) client.text.push_back(Below(300));
-    client.spec.id = SequenceId{next_id_++};
-    client.spec.max_visual_tokens = std::min<int64_t>(visual + Below(10), 90);
-    client.spec.max_prompt_tokens = client.spec.max_visual_tokens + num_text + Below(20);
-    client.spec.max_output_tokens = 1 + Below(60);
-    if (!CheckFits(client.spec, kLimits).ok()) return;
-    scheduler_.Enqueue(client.spec);
-    clients_[client.spec.id] = client;
+    client.script = RandomScript(random_, SequenceId{next_id_}, config_.range);
+    const SequenceSpec& spec = client.script.spec;
+    if (!CheckFits(spec, config_.limits).ok()) return;
+    next_id_ += client.script.num_samples();
+    ++num_begun_;
+    client.tokens[spec.id] = spec.forced_output_ids;
+    scheduler_.Enqueue(spec);
+    clients_.emplace(spec.id, std::move(client));
   }
 
-  // Sends the next page or the prompt, at times.
+  // Does one of the things that may come next, at times.
   void Advance(Client& client) {
-    if (client.prompt_sent || !Chance(50)) return;
-    if (client.pages_sent < client.grids.size()) {
-      if (!client.admitted) return;
-      const size_t page = client.pages_sent++;
-      scheduler_.AddPage(client.spec.id, FakePage(client.keys[page]), client.grids[page]);
-    } else {
-      scheduler_.FinishPrompt(client.spec.id, FakePrompt(client.grids, client.text));
-      client.prompt_sent = true;
+    const Script& script = client.script;
+    const SequenceId id = script.spec.id;
+    const int action = Below(4);
+    if (action == 0 && client.num_offered < script.pages.size()) {
+      const size_t page = client.num_offered++;
+      scheduler_.OfferPage(id, script.pages[page].Name(script.spec.tenant), script.fragments[page]);
+    } else if (action == 1 && !client.awaited.empty()) {
+      scheduler_.AddPage(id, script.pages[client.awaited.front()].Image());
+      client.awaited.erase(client.awaited.begin());
+    } else if (action == 2 && !client.finished_prompt && client.awaited.empty() &&
+               client.num_decided == script.pages.size()) {
+      scheduler_.FinishPrompt(id, script.fragments.back());
+      client.finished_prompt = true;
     }
   }
 
   void CancelSome() {
     for (auto it = clients_.begin(); it != clients_.end();) {
-      const bool cancel = Below(1000) < 15;
-      if (cancel) CheckHistory(it->second);
-      if (cancel) scheduler_.Finish(it->first);
-      it = cancel ? clients_.erase(it) : std::next(it);
+      const SequenceId id = (it++)->first;
+      if (Below(1000) >= config_.cancels) continue;
+      ++num_cancelled_;
+      EndRequest(id);
     }
   }
 
   void Run() {
+    if (Below(2) == 0) TakeNotices();
     StepPlan plan = scheduler_.Plan();
-    if (plan.empty()) return;
+    if (plan.empty()) return TakeNotices();
     executor_.Submit(std::move(plan));
-    const auto result = executor_.Collect();
-    const CommittedStep step = scheduler_.Commit();
-    ASSERT_EQ(step.rows.size(), result->tokens.size());
-    for (size_t i = 0; i < step.rows.size(); ++i) {
-      Client& client = clients_.at(step.rows[i]);
-      client.tokens.push_back(result->tokens[i].token);
-      if (static_cast<int64_t>(client.tokens.size()) == client.spec.max_output_tokens) {
-        CheckHistory(client);
-        scheduler_.Finish(step.rows[i]);
-        clients_.erase(step.rows[i]);
-      }
+    if (Below(2) == 0) TakeNotices();
+    StepResult result = *executor_.Collect();
+    // A machine of no steady speed, so that chunks come in all sizes.
+    for (double* ms : {&result.vision_ms, &result.prefill_ms, &result.decode_ms}) {
+      *ms *= 0.1 * Below(100);
     }
+    const CommittedStep step = scheduler_.Commit(result);
+    TakeNotices();
+    ASSERT_EQ(step.rows.size(), result.tokens.size());
+    ASSERT_EQ(std::set<SequenceId>(step.rows.begin(), step.rows.end()).size(), step.rows.size());
+    for (const SequenceId id : step.rows) OwnerOf(id)->second.tokens[id];  // forks begin
+    for (size_t i = 0; i < step.rows.size(); ++i) TakeToken(step.rows[i], result.tokens[i]);
   }
 
-  void CheckHistory(const Client& client) {
+  void TakeNotices() {
+    const SchedulerNotices notices = scheduler_.TakeNotices();
+    for (const auto& decision : notices.decisions) {
+      Client& client = clients_.at(decision.id);
+      ASSERT_EQ(decision.index, static_cast<int32_t>(client.num_decided++));
+      if (!decision.have) client.awaited.push_back(static_cast<size_t>(decision.index));
+    }
+    for (const auto& admission : notices.admissions) {
+      ASSERT_EQ(admission.again, !admitted_.insert(admission.id).second);
+    }
+    for (const auto& page : notices.pages) ASSERT_EQ(page.index, num_ready_[page.id]++);
+  }
+
+  // The request that a sample belongs to; end() once it has ended.
+  std::map<SequenceId, Client>::iterator OwnerOf(SequenceId sample) {
+    const auto after = clients_.upper_bound(sample);
+    if (after == clients_.begin()) return clients_.end();
+    const auto owner = std::prev(after);
+    const int64_t index = static_cast<int64_t>(sample) - static_cast<int64_t>(owner->first);
+    return index < owner->second.script.num_samples() ? owner : clients_.end();
+  }
+
+  void TakeToken(SequenceId id, const SampledToken& token) {
+    if (not_finite_.contains(id)) return;  // ended in this step, by another sample
+    const auto owner = OwnerOf(id);
+    ASSERT_NE(owner, clients_.end());
+    Client& client = owner->second;
+    if (!token.finite) return FailRequest(owner->first, id);
+    std::vector<int32_t>& tokens = client.tokens[id];
+    tokens.push_back(token.token);
+    admitted_.insert(id);
+    ASSERT_EQ(scheduler_.Get(id).num_outputs(), static_cast<int64_t>(tokens.size()));
+    if (static_cast<int64_t>(tokens.size()) < client.script.spec.max_output_tokens) return;
+    Compare(client, id);
+    scheduler_.Finish(id);
+    client.tokens.erase(id);
+    if (client.tokens.empty()) EndRequest(owner->first);
+  }
+
+  // What came is what the sample gets alone, as far as it came.
+  void Compare(const Client& client, SequenceId id) {
+    ++num_compared_;
+    const std::vector<int32_t>& tokens = client.tokens.at(id);
+    const int sample = static_cast<int>(static_cast<int64_t>(id)) -
+                       static_cast<int>(static_cast<int64_t>(client.script.spec.id));
+    ASSERT_EQ(tokens, AloneTokens(client.script, sample, tokens.size()));
+  }
+
+  void FailRequest(SequenceId id, SequenceId sample) {
+    ++num_not_finite_;
+    scheduler_.Poison(sample);
+    for (int i = 0; i < clients_.at(id).script.num_samples(); ++i) {
+      not_finite_.insert(SequenceId{static_cast<int64_t>(id) + i});
+    }
+    EndRequest(id);
+  }
+
+  void EndRequest(SequenceId id) {
     ++num_ended_;
-    if (num_ended_ % 10 != 0 || client.tokens.empty()) return;
-    EXPECT_EQ(client.tokens, AloneTokens(client, client.tokens.size()));
-  }
-
-  void CheckInvariants() {
-    int32_t num_admitted = 0;
-    for (const auto& [id, client] : clients_) num_admitted += client.admitted ? 1 : 0;
-    ASSERT_EQ(scheduler_.num_admitted(), num_admitted);
-    ASSERT_EQ(scheduler_.num_free_slots() + num_admitted, kLimits.num_slots);
-    ASSERT_EQ(scheduler_.num_waiting() + num_admitted, static_cast<int32_t>(clients_.size()));
-    ASSERT_LE(scheduler_.vision_tokens_reserved(), kLimits.vision_tokens);
-    int64_t blocks = 0;
-    for (const auto& [id, client] : clients_) {
-      if (!client.admitted) continue;
-      const int64_t prompt =
-          client.prompt_sent
-              ? static_cast<int64_t>(FakePrompt(client.grids, client.text)->ids.size())
-              : client.spec.max_prompt_tokens;
-      blocks += BlocksFor(prompt + client.spec.max_output_tokens, kLimits);
+    const auto node = clients_.extract(id);
+    for (const auto& [sample, tokens] : node.mapped().tokens) {
+      if (!not_finite_.contains(sample)) Compare(node.mapped(), sample);
+      scheduler_.Finish(sample);
     }
-    ASSERT_EQ(scheduler_.num_used_blocks(), blocks);
   }
 
+  std::set<SequenceId> Open() const {
+    std::set<SequenceId> open;
+    for (const auto& [id, client] : clients_) {
+      for (const auto& [sample, tokens] : client.tokens) open.insert(sample);
+    }
+    return open;
+  }
+
+  void ScrambleFreeBlocks() {
+    for (int32_t i = 0; i < config_.limits.num_blocks; ++i) {
+      // Not those of slots that the executor forgets in the next step.
+      if (scheduler_.pool().num_holders(BlockId{i}) == 0) executor_.Scramble(BlockId{i});
+    }
+  }
+
+  const Config config_;
   std::mt19937 random_;
   FakeStepExecutor executor_;
   Scheduler scheduler_;
-  std::map<SequenceId, Client> clients_;
+  PatienceChecker patience_;
+  std::map<SequenceId, Client> clients_;  // by the id of their first sample
+  std::set<SequenceId> admitted_;
+  std::set<SequenceId> not_finite_;
+  std::map<SequenceId, int32_t> num_ready_;  // pages
   int64_t next_id_ = 1;
-  int64_t num_ended_ = 0;
+  int num_steps_ = 0;
+  int num_begun_ = 0;
+  int num_ended_ = 0;
+  int num_compared_ = 0;
+  int num_cancelled_ = 0;
+  int num_not_finite_ = 0;
 };
 
-TEST(SchedulerRandom, KeepsItsInvariantsOverRandomPlans) {
-  const int num_steps = std::getenv("GLYPH_LONG") != nullptr ? 20000 : 2000;
-  for (const uint32_t seed : {1u, 20261123u, 77u}) {
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
-    RandomPlans plans(seed);
-    for (int step = 0; step < num_steps; ++step) {
-      plans.Step(/*arrivals=*/true);
-      ASSERT_FALSE(testing::Test::HasFatalFailure());
+constexpr ExecutorLimits kRoomy = {.num_blocks = 200,
+                                   .block_tokens = 8,
+                                   .max_slots = 12,
+                                   .max_vision_tokens = 100,
+                                   .context_tokens = 400,
+                                   .vision_layers = 3,
+                                   .vision_unit_tokens = 7};
+
+ExecutorLimits With(int32_t num_blocks, int32_t max_slots, int64_t max_vision_tokens) {
+  ExecutorLimits limits = kRoomy;
+  limits.num_blocks = num_blocks;
+  limits.max_slots = max_slots;
+  limits.max_vision_tokens = max_vision_tokens;
+  return limits;
+}
+
+const std::vector<Config> kConfigs = {
+    {.name = "roomy", .limits = kRoomy, .budget = {}, .range = {.max_samples = 8}},
+    {.name = "no caches, any chunks",
+     .limits = kRoomy,
+     .budget = {.idle_ms = 3, .quantum_ms = 10, .max_chunk_tokens = 30, .reuse_prefixes = false},
+     .range = {.max_samples = 8, .num_priorities = 3}},
+    {.name = "a pool four times too small",
+     .limits = With(50, 12, 60),
+     .budget = {.idle_ms = 5, .quantum_ms = 20},
+     .range = {.max_page_tokens = 30, .max_outputs = 100, .max_samples = 4},
+     .preempts = true},
+    {.name = "a small pool without caches",
+     .limits = With(50, 12, 60),
+     .budget = {.idle_ms = 5, .quantum_ms = 20, .reuse_prefixes = false},
+     .range = {.max_page_tokens = 30, .max_outputs = 100, .max_samples = 4, .num_priorities = 2},
+     .preempts = true},
+    {.name = "long documents in a small arena",
+     .limits = With(120, 8, 60),
+     .budget = {.idle_ms = 2, .quantum_ms = 5},
+     .range = {.max_pages = 9, .max_page_tokens = 30, .max_text = 4, .max_samples = 8},
+     .max_open = 24},
+    {.name = "NaN",
+     .limits = With(80, 10, 60),
+     .budget = {.idle_ms = 5, .quantum_ms = 20},
+     .range = {.max_page_tokens = 30, .max_samples = 4},
+     .spoils = 10},
+};
+
+TEST(SchedulerRandom, AnswersEverybodyAsIfAlone) {
+  const int num_steps = std::getenv("GLYPH_LONG") != nullptr ? 1'000'000 : 20'000;
+  const int seeds = 3;
+  for (const Config& config : kConfigs) {
+    for (uint32_t seed = 1; seed <= seeds; ++seed) {
+      SCOPED_TRACE(testing::Message() << config.name << ", seed " << seed);
+      RandomPlans plans(config, seed);
+      const int steps = num_steps / (seeds * static_cast<int>(kConfigs.size()));
+      for (int step = 0; step < steps; ++step) {
+        plans.Step(/*arrivals=*/true);
+        ASSERT_FALSE(testing::Test::HasFatalFailure());
+      }
+      plans.Drain();
+      plans.ExpectEverythingHappened();
     }
-    for (int step = 0; step < 100000 && !plans.idle(); ++step) plans.Step(/*arrivals=*/false);
-    plans.Step(/*arrivals=*/false);  // hands the last releases to the executor
-    EXPECT_TRUE(plans.idle());
-    EXPECT_GT(plans.num_ended(), num_steps / 20);
-    plans.ExpectNothingLeft();
   }
 }
 

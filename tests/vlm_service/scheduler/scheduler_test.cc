@@ -1,8 +1,6 @@
 #include "vlm_service/scheduler/scheduler.h"
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
-#include "tests/fakes/fake_prompt.h"
+#include "tests/vlm_service/scheduler/scheduler_fixture.h"
 
 namespace glyph::vlm {
 namespace {
@@ -11,213 +9,120 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr PageGrid kGrid = {2, 5};  // 10 tokens
+using SchedulerTest = SchedulerFixture;
 
-constexpr SchedulerLimits kLimits = {.num_blocks = 10,
-                                     .block_tokens = 16,
-                                     .num_slots = 3,
-                                     .vision_tokens = 60,
-                                     .context_tokens = 1000};
+using SchedulerDeathTest = SchedulerFixture;
 
-SequenceSpec Spec(int64_t id, int64_t prompt, int64_t output, int64_t visual = 0) {
-  SequenceSpec spec;
-  spec.id = SequenceId{id};
-  spec.max_prompt_tokens = prompt;
-  spec.max_output_tokens = output;
-  spec.max_visual_tokens = visual;
-  return spec;
+TEST_F(SchedulerTest, HasNothingToDoAtFirst) {
+  EXPECT_THAT(Admitted(), IsEmpty());
+  EXPECT_TRUE(scheduler_->Plan().empty());
+  scheduler_->CheckIdle();
 }
 
-std::vector<SequenceId> Ids(const std::vector<Admission>& admissions) {
-  std::vector<SequenceId> ids;
-  for (const Admission& admission : admissions) ids.push_back(admission.id);
-  return ids;
+TEST_F(SchedulerTest, AdmitsInOrderOfArrivalWhileBlocksLast) {
+  EnqueueText(1, 90, 6);  // 6 blocks
+  EnqueueText(2, 90, 6);  // must wait
+  EnqueueText(3, 1, 1);   // would fit, but came later
+  EXPECT_THAT(Admitted(), ElementsAre(Id(1)));
+  EXPECT_EQ(scheduler_->num_promised_blocks(), 6);
+  scheduler_->Finish(Id(1));
+  EXPECT_THAT(Admitted(), ElementsAre(Id(2), Id(3)));
 }
 
-// A sequence that has its prompt of `tokens` text tokens and is admitted.
-void AddTextSequence(Scheduler& scheduler, int64_t id, int64_t tokens, int64_t output) {
-  scheduler.Enqueue(Spec(id, tokens, output));
-  scheduler.FinishPrompt(SequenceId{id},
-                         FakePrompt({}, std::vector<int32_t>(static_cast<size_t>(tokens), 7)));
-  ASSERT_THAT(Ids(scheduler.Admit()), ElementsAre(SequenceId{id}));
+TEST_F(SchedulerTest, AdmitsHigherPrioritiesFirst) {
+  for (int64_t id : {1, 2, 3}) {
+    SequenceSpec spec = Spec(id, 100, 1);
+    spec.priority = id == 2 ? 5 : 0;
+    EnqueueText(std::move(spec), Words(100));
+  }
+  EXPECT_THAT(Admitted(), ElementsAre(Id(2)));
 }
 
-TEST(Scheduler, HasNothingToDoAtFirst) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  EXPECT_TRUE(scheduler.Admit().empty());
-  EXPECT_TRUE(scheduler.Plan().empty());
+TEST_F(SchedulerTest, AdmitsASequenceWithRoomForAllItsSamples) {
+  EnqueueText(1, 1, 1);
+  SequenceSpec spec = Spec(2, 1, 1);
+  for (int64_t fork : {3, 4, 5}) spec.forks.push_back({Id(fork), {}});
+  EnqueueText(std::move(spec), {1});
+  EXPECT_THAT(Admitted(), ElementsAre(Id(1)));  // three slots are left
+  scheduler_->Finish(Id(1));
+  EXPECT_THAT(Admitted(), ElementsAre(Id(2)));
+  EXPECT_EQ(scheduler_->num_free_slots(), 0);
 }
 
-TEST(Scheduler, AdmitsInOrderOfArrivalWhileBlocksLast) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 90, 6));  // 6 blocks
-  scheduler.Enqueue(Spec(2, 90, 6));  // 6 blocks: must wait
-  scheduler.Enqueue(Spec(3, 1, 1));   // would fit, but came later
-  const auto admitted = scheduler.Admit();
-  EXPECT_THAT(Ids(admitted), ElementsAre(SequenceId{1}));
-  EXPECT_EQ(admitted[0].reserved_tokens, 96);
-  scheduler.Finish(SequenceId{1});
-  EXPECT_THAT(Ids(scheduler.Admit()), ElementsAre(SequenceId{2}, SequenceId{3}));
+TEST_F(SchedulerTest, KeepsABlockFreeForEverybodyWhoRuns) {
+  EnqueueText(1, 80, 10);  // 5 blocks
+  EnqueueText(2, 80, 10);  // 5 blocks are left, none for the first one's output
+  EXPECT_THAT(Admitted(), ElementsAre(Id(1)));
 }
 
-TEST(Scheduler, AdmitsAsManyAsThereAreSlots) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  for (int64_t id = 1; id <= 4; ++id) scheduler.Enqueue(Spec(id, 1, 1));
-  EXPECT_THAT(scheduler.Admit(), SizeIs(3));
-  EXPECT_EQ(scheduler.num_waiting(), 1);
-  EXPECT_EQ(scheduler.num_free_slots(), 0);
+TEST_F(SchedulerTest, GivesBackWhatThePromptDoesNotNeed) {
+  scheduler_->Enqueue(Spec(1, 100, 12));
+  ASSERT_THAT(Admitted(), SizeIs(1));
+  EXPECT_EQ(scheduler_->num_promised_blocks(), 7);
+  scheduler_->FinishPrompt(Id(1), FakeText(Words(20)));
+  EXPECT_EQ(scheduler_->num_promised_blocks(), 2);
 }
 
-TEST(Scheduler, AdmitsWhileVisionRoomLasts) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 40, 1, 40));
-  scheduler.Enqueue(Spec(2, 30, 1, 21));
-  EXPECT_THAT(Ids(scheduler.Admit()), ElementsAre(SequenceId{1}));
-  scheduler.Finish(SequenceId{1});
-  EXPECT_THAT(Ids(scheduler.Admit()), ElementsAre(SequenceId{2}));
+TEST_F(SchedulerTest, SharesNothingOfWhatIsPoisoned) {
+  EnqueueDocument(Spec(1, 40, 5), {kPage}, Words(20));
+  scheduler_->Poison(Id(1));
+  scheduler_->Finish(Id(1));
+  EXPECT_EQ(scheduler_->pool().num_cached(), 0);
+  EXPECT_EQ(scheduler_->vision().num_pages(), 0);
+  EXPECT_THAT(scheduler_->Plan().released_pages, SizeIs(1));
 }
 
-TEST(Scheduler, EncodesAPageBeforeThePromptIsComplete) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 30, 2, 20));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  scheduler.AddPage(SequenceId{1}, FakePage(1), kGrid);
-  const StepPlan plan = scheduler.Plan();
-  ASSERT_THAT(plan.vision, SizeIs(1));
-  EXPECT_EQ(plan.vision[0].image->key[0], 1);
-  EXPECT_THAT(plan.prefill, IsEmpty());
-  const CommittedStep step = scheduler.Commit();
-  ASSERT_THAT(step.encoded, SizeIs(1));
-  EXPECT_EQ(step.encoded[0].sequence, SequenceId{1});
-  EXPECT_EQ(step.encoded[0].index, 0);
-  EXPECT_EQ(step.encoded[0].visual_tokens, 10);
-  EXPECT_TRUE(scheduler.Plan().empty());
+TEST_F(SchedulerTest, TellsThatASequenceIsAdmittedAgain) {
+  Restart({.reuse_prefixes = false});
+  EnqueueText(1, 64, 60);
+  EnqueueText(2, 64, 60);
+  while (scheduler_->counts().preemptions == 0) Step();
+  scheduler_->TakeNotices();
+  scheduler_->Finish(Id(1));
+  scheduler_->Admit();
+  const SchedulerNotices notices = scheduler_->TakeNotices();
+  ASSERT_THAT(notices.admissions, SizeIs(1));
+  EXPECT_TRUE(notices.admissions[0].again);
 }
 
-TEST(Scheduler, PrefillsInTheStepThatEncodesTheLastPage) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 30, 2, 20));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  scheduler.AddPage(SequenceId{1}, FakePage(1), kGrid);
-  scheduler.AddPage(SequenceId{1}, FakePage(2), kGrid);
-  scheduler.FinishPrompt(SequenceId{1}, FakePrompt({kGrid, kGrid}, {5, 6}));
-  const StepPlan plan = scheduler.Plan();
-  ASSERT_THAT(plan.prefill, SizeIs(1));
-  EXPECT_THAT(plan.prefill[0].pages, ElementsAre(plan.vision[0].page, plan.vision[1].page));
-  EXPECT_EQ(plan.prefill[0].blocks.size(), 2u);
-  const CommittedStep step = scheduler.Commit();
-  EXPECT_THAT(step.rows, ElementsAre(SequenceId{1}));
-  EXPECT_EQ(step.prefilled_tokens, 22);
+TEST_F(SchedulerTest, FinishesInEveryPhaseWithoutATrace) {
+  scheduler_->Enqueue(Spec(1, 150, 1));
+  scheduler_->Enqueue(Spec(2, 150, 1));
+  ASSERT_THAT(Admitted(), SizeIs(1));
+  FakePromptStream stream;
+  scheduler_->OfferPage(Id(1), kPage.Name(), stream.Page({}, kPage.grid));
+  scheduler_->OfferPage(Id(1), kOther.Name(), stream.Page({}, kOther.grid));
+  scheduler_->TakeNotices();
+  scheduler_->AddPage(Id(1), kPage.Image());
+  scheduler_->Finish(Id(2));  // waiting
+  Step();
+  scheduler_->Finish(Id(1));  // one page encoded, one awaited
+  EXPECT_THAT(scheduler_->Plan().released_slots, SizeIs(1));
+  Commit({});
+  scheduler_->CheckIdle();
+  EXPECT_EQ(scheduler_->num_waiting() + scheduler_->num_admitted(), 0);
+  EXPECT_EQ(scheduler_->num_free_slots(), 4);
 }
 
-TEST(Scheduler, ReleasesPagesInTheStepAfterThePrefill) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 12, 2, 10));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  scheduler.AddPage(SequenceId{1}, FakePage(1), kGrid);
-  scheduler.FinishPrompt(SequenceId{1}, FakePrompt({kGrid}, {5}));
-  const PageId page = scheduler.Plan().vision[0].page;
-  scheduler.Commit();
-  EXPECT_EQ(scheduler.vision_tokens_reserved(), 0);
-  EXPECT_THAT(scheduler.Plan().released_pages, ElementsAre(page));
+TEST_F(SchedulerTest, FinishesWhateverIsOpenAfterAFailedStep) {
+  EnqueueText(1, 20, 9);
+  EnqueueText(2, 30, 9);
+  scheduler_->Admit();
+  (void)scheduler_->Plan();
+  scheduler_->Abandon();
+  scheduler_->Finish(Id(1));
+  scheduler_->Finish(Id(2));
+  scheduler_->CheckIdle();
 }
 
-TEST(Scheduler, DecodesWithGrowingLengthAndPosition) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  AddTextSequence(scheduler, 1, 20, 3);
-  const StepPlan first = scheduler.Plan();
-  scheduler.Commit();
-  const StepPlan second = scheduler.Plan();
-  scheduler.Commit();
-  const StepPlan third = scheduler.Plan();
-  scheduler.Commit();
-  EXPECT_THAT(first.prefill, SizeIs(1));
-  EXPECT_THAT(first.decode, IsEmpty());
-  ASSERT_THAT(second.decode, SizeIs(1));
-  EXPECT_EQ(second.decode[0].slot, first.prefill[0].slot);
-  EXPECT_EQ(second.decode[0].kv_length, 20);
-  EXPECT_EQ(second.decode[0].position, 20);
-  EXPECT_EQ(third.decode[0].kv_length, 21);
-  EXPECT_EQ(third.decode[0].position, 21);
+TEST_F(SchedulerDeathTest, RefusesAPromptBeyondItsBound) {
+  scheduler_->Enqueue(Spec(1, 20, 1));
+  EXPECT_DEATH(scheduler_->FinishPrompt(Id(1), FakeText(Words(21))), "broken invariant");
 }
 
-TEST(Scheduler, GivesBackWhatThePromptDoesNotNeed) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 100, 12, 60));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  EXPECT_EQ(scheduler.num_used_blocks(), 7);
-  scheduler.AddPage(SequenceId{1}, FakePage(1), kGrid);
-  scheduler.FinishPrompt(SequenceId{1}, FakePrompt({kGrid}, {1, 2}));
-  EXPECT_EQ(scheduler.num_used_blocks(), 2);  // 12 + 12 tokens
-  EXPECT_EQ(scheduler.vision_tokens_reserved(), 10);
-}
-
-TEST(Scheduler, RunsOthersWhileASequenceWaitsForItsPages) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 30, 2, 20));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  AddTextSequence(scheduler, 2, 4, 5);
-  EXPECT_THAT(scheduler.Plan().prefill, SizeIs(1));
-  EXPECT_THAT(scheduler.Commit().rows, ElementsAre(SequenceId{2}));
-  EXPECT_THAT(scheduler.Plan().decode, SizeIs(1));
-}
-
-TEST(Scheduler, TakesOnePageAStepWhenTheBudgetIsSmall) {
-  Scheduler scheduler(kLimits, StepBudget{.vision_tokens = 19, .prefill_tokens = 2048});
-  scheduler.Enqueue(Spec(1, 30, 2, 20));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  scheduler.AddPage(SequenceId{1}, FakePage(1), kGrid);
-  scheduler.AddPage(SequenceId{1}, FakePage(2), kGrid);
-  EXPECT_THAT(scheduler.Plan().vision, SizeIs(1));
-  scheduler.Commit();
-  EXPECT_THAT(scheduler.Plan().vision, SizeIs(1));
-}
-
-TEST(Scheduler, TakesAPromptAboveTheBudgetAlone) {
-  Scheduler scheduler(kLimits, StepBudget{.vision_tokens = 2048, .prefill_tokens = 10});
-  AddTextSequence(scheduler, 1, 40, 1);
-  AddTextSequence(scheduler, 2, 4, 1);
-  EXPECT_THAT(scheduler.Plan().prefill, SizeIs(1));
-  EXPECT_THAT(scheduler.Commit().rows, ElementsAre(SequenceId{1}));
-}
-
-TEST(Scheduler, ReleasesTheSlotOfAFinishedSequenceInTheNextPlan) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  AddTextSequence(scheduler, 1, 20, 9);
-  const SequenceSlot slot = scheduler.Plan().prefill[0].slot;
-  scheduler.Commit();
-  scheduler.Finish(SequenceId{1});
-  EXPECT_EQ(scheduler.num_used_blocks(), 0);
-  const StepPlan plan = scheduler.Plan();
-  EXPECT_THAT(plan.released_slots, ElementsAre(slot));
-  EXPECT_THAT(plan.decode, IsEmpty());
-}
-
-TEST(Scheduler, FinishesInEveryPhaseWithoutATrace) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  scheduler.Enqueue(Spec(1, 150, 1, 10));
-  scheduler.Enqueue(Spec(2, 150, 1));
-  ASSERT_THAT(scheduler.Admit(), SizeIs(1));
-  scheduler.AddPage(SequenceId{1}, FakePage(1), kGrid);
-  scheduler.Finish(SequenceId{2});  // waiting
-  const PageId page = scheduler.Plan().vision[0].page;
-  scheduler.Commit();
-  scheduler.Finish(SequenceId{1});  // receiving, page encoded, slot never named
-  const StepPlan plan = scheduler.Plan();
-  EXPECT_THAT(plan.released_pages, ElementsAre(page));
-  EXPECT_THAT(plan.released_slots, IsEmpty());
-  EXPECT_EQ(scheduler.num_waiting() + scheduler.num_admitted(), 0);
-  EXPECT_EQ(scheduler.num_used_blocks(), 0);
-  EXPECT_EQ(scheduler.vision_tokens_reserved(), 0);
-  EXPECT_EQ(scheduler.num_free_slots(), 3);
-}
-
-TEST(SchedulerDeathTest, RefusesToDecodeBeyondTheOutputBound) {
-  Scheduler scheduler(kLimits, StepBudget{});
-  AddTextSequence(scheduler, 1, 20, 1);
-  (void)scheduler.Plan();
-  scheduler.Commit();
-  EXPECT_DEATH((void)scheduler.Plan(), "broken invariant");
+TEST_F(SchedulerDeathTest, RefusesIdsOutOfOrder) {
+  EnqueueText(2, 20, 1);
+  EXPECT_DEATH(EnqueueText(1, 20, 1), "broken invariant");
 }
 
 }  // namespace

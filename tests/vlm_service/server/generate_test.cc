@@ -54,28 +54,6 @@ TEST_F(GenerateTest, TakesAnUploadInStripsOfAnyHeight) {
   EXPECT_TRUE(answer.status.ok()) << answer.status;
 }
 
-TEST_F(GenerateTest, AsksForTwoPagesAheadOfTheEncoder) {
-  executor_->Pause();
-  VlmClient client(stub());
-  client.Send(StartRequest("?", 4, 24));
-  for (uint32_t index = 0; index < 2; ++index) {
-    const ClientPage page = RenderedPage(index, 56, 84);
-    client.Send(OfferRequest(page));
-    ASSERT_TRUE(client.ReadUntil(
-        [index](const Answer& answer) { return answer.decisions.size() > index; }));
-    for (const auto& strip : StripRequests(page)) client.Send(strip);
-  }
-  client.Send(OfferRequest(RenderedPage(2, 56, 84)));
-  executor_->AwaitPaused();
-  EXPECT_THAT(client.answer().encoded, SizeIs(0));
-  executor_->Resume();
-  ASSERT_TRUE(client.ReadUntil([](const Answer& answer) { return answer.decisions.size() > 2; }));
-  EXPECT_GE(client.answer().encoded.size(), 1u);  // the third was asked for after the first's end
-  client.Cancel();
-  client.Finish();
-  ExpectNothingLeft();
-}
-
 TEST_F(GenerateTest, MarksAnAnswerOverPagesOfAnotherProfile) {
   ClientPage page = RenderedPage(0, 56, 84);
   page.header.set_profile_fingerprint(std::string(32, 'X'));
@@ -196,28 +174,101 @@ TEST_F(GenerateTest, FinishesRunningRequestsWhenDrained) {
   EXPECT_EQ(client.Finish().text, "hello");
 }
 
-TEST_F(GenerateTest, CutsAReaderThatStaysBehind) {
-  v1::GenerateRequest start = StartRequest("W");
-  start.mutable_start()->mutable_options()->set_max_tokens(1900);  // 1.9 MB of text
-  VlmClient client(stub());
-  client.Send(start);
-  client.HalfClose();
-  executor_->AwaitSteps(1);
-  executor_->AwaitEmpty();  // the request ended although its client reads nothing
-  EXPECT_EQ(engine_->Stats().counts.failed, 1);
-  EXPECT_FALSE(client.Finish().status.ok());
-  EXPECT_LT(client.answer().ids.size(), 1900u);
+TEST_F(GenerateTest, AnswersWithSeveralSamples) {
+  v1::GenerateRequest start = StartRequest("S");
+  start.mutable_start()->mutable_options()->set_n(3);
+  start.mutable_start()->mutable_options()->set_seed(1);
+  const Answer answer = Ask(stub(), start);
+  ASSERT_TRUE(answer.status.ok()) << answer.status;
+  EXPECT_EQ(answer.texts, (std::map<uint32_t, std::string>{{0, "b"}, {1, "c"}, {2, "d"}}));
+  ASSERT_THAT(answer.samples, SizeIs(3));
+  for (const v1::SampleFinished& sample : answer.samples) {
+    EXPECT_EQ(sample.reason(), v1::FINISH_REASON_STOP);
+    EXPECT_EQ(sample.output_tokens(), 2u);
+  }
+  EXPECT_EQ(answer.finished->reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(answer.finished->output_tokens(), 6u);
+  ExpectNothingLeft();
 }
 
-TEST_F(GenerateTest, CoalescesTokensForAReaderThatPauses) {
+TEST_F(GenerateTest, GivesTheTailsOfSamplesWithTheSamples) {
   v1::GenerateRequest start = StartRequest("Long");
-  start.mutable_start()->mutable_options()->set_max_tokens(1000);
-  VlmClient client(stub());
-  client.Send(start);
-  client.HalfClose();
-  ASSERT_TRUE(client.ReadUntil([](const Answer& answer) { return !answer.ids.empty(); }));
-  executor_->AwaitEmpty();
-  EXPECT_EQ(client.Finish().text, std::string(1000, 'x'));
+  v1::GenerationOptions* options = start.mutable_start()->mutable_options();
+  options->set_n(2);
+  options->set_max_tokens(3);
+  options->add_stop("xxy");  // never comes: "xx" waits for it until the end
+  const Answer answer = Ask(stub(), start);
+  ASSERT_THAT(answer.samples, SizeIs(2));
+  EXPECT_EQ(answer.samples[0].tail_text(), "xx");
+  EXPECT_EQ(answer.samples[0].reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(answer.texts, (std::map<uint32_t, std::string>{{0, "xxx"}, {1, "xxx"}}));
+  EXPECT_EQ(answer.finished->tail_text(), "");
+  EXPECT_EQ(answer.finished->reason(), v1::FINISH_REASON_LENGTH);
+}
+
+TEST_F(GenerateTest, SendsNoSampleEventForOneSample) {
+  v1::GenerateRequest start = StartRequest("Long");
+  start.mutable_start()->mutable_options()->set_max_tokens(3);
+  start.mutable_start()->mutable_options()->add_stop("xxy");
+  const Answer answer = Ask(stub(), start);
+  EXPECT_THAT(answer.samples, SizeIs(0));
+  EXPECT_EQ(answer.finished->tail_text(), "xx");
+}
+
+TEST_F(GenerateTest, GoesOnAfterForcedOutputIds) {
+  v1::GenerateRequest start = StartRequest("hi");
+  for (const char c : {'h', 'e'}) start.mutable_start()->add_forced_output_ids(c);
+  const Answer answer = Ask(stub(), start);
+  ASSERT_TRUE(answer.status.ok()) << answer.status;
+  EXPECT_EQ(answer.text, "llo");
+  ASSERT_FALSE(answer.tokens.empty());
+  EXPECT_EQ(answer.tokens[0].index(), 2u);
+  EXPECT_EQ(answer.finished->output_tokens(), 6u);
+  EXPECT_EQ(answer.finished->prompt_tokens(), 8u);
+}
+
+TEST_F(GenerateTest, ResumesWhereverAnAnswerBroke) {
+  v1::GenerateRequest start = StartRequest("hi");
+  const Answer whole = Ask(stub(), start);
+  std::string sent;
+  for (size_t i = 0; i + 1 < whole.ids.size(); ++i) {  // the stop token ends it
+    start.mutable_start()->add_forced_output_ids(whole.ids[i]);
+    sent += whole.tokens[i].text();
+    const Answer resumed = Ask(stub(), start);
+    ASSERT_TRUE(resumed.status.ok()) << resumed.status;
+    EXPECT_EQ(sent + resumed.text, whole.text) << i;
+  }
+}
+
+TEST_F(GenerateTest, SendsLogprobsToThoseWhoAsk) {
+  v1::GenerateRequest start = StartRequest("hi");
+  for (const v1::Token& token : Ask(stub(), start).tokens) EXPECT_FALSE(token.has_logprob());
+  for (const uint32_t count : {0u, 2u, 20u}) {
+    start.mutable_start()->mutable_options()->set_logprobs(count);
+    const Answer answer = Ask(stub(), start);
+    ASSERT_THAT(answer.tokens, SizeIs(6));
+    for (const v1::Token& token : answer.tokens) {
+      EXPECT_TRUE(token.has_logprob());
+      EXPECT_EQ(token.logprob(), -0.5f);
+      EXPECT_EQ(token.top_logprobs_size(), static_cast<int>(count));
+      for (const v1::TokenLogprob& top : token.top_logprobs()) {
+        EXPECT_EQ(top.token_id(), token.id());
+        EXPECT_EQ(top.logprob(), -0.5f);
+      }
+    }
+  }
+}
+
+TEST_F(GenerateTest, ReadsAPromptOfItsTenantOnce) {
+  v1::GenerateRequest start = StartRequest(std::string(100, 'a'));
+  const Answer first = Ask(stub(), start);
+  const Answer second = Ask(stub(), start);
+  start.mutable_start()->set_tenant_salt("other");
+  const Answer other = Ask(stub(), start);
+  EXPECT_EQ(first.finished->cached_tokens(), 0u);
+  EXPECT_EQ(second.finished->cached_tokens(), 96u);  // whole blocks of 16
+  EXPECT_EQ(other.finished->cached_tokens(), 0u);
+  EXPECT_EQ(second.text, first.text);
 }
 
 TEST_F(GenerateTest, ServesManyCallsAtOnce) {

@@ -8,6 +8,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "proto/base/sha256.h"
 #include "proto/rpc/server_runner.h"
 #include "tests/fakes/vlm_client.h"
 #include "vlm_service/engine/self_test.h"
@@ -65,6 +66,7 @@ class NanoServiceTest : public testing::Test {
     for (size_t i = 0; i < page.pixels.size(); ++i) {
       page.pixels[i] = static_cast<char>(image->pixels[3 * i]);  // gray
     }
+    page.header.set_page_key(base::ToBytes(base::Sha256().Update(page.pixels).Finish()));
     page.header.set_profile_fingerprint(model_->served.profile_fingerprint.empty()
                                             ? std::string(32, 'F')
                                             : model_->served.profile_fingerprint);

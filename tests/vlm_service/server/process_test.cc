@@ -94,6 +94,9 @@ TEST_F(ProcessTest, RefusesBadFlagsWithUsage) {
       {"--model", model(), "--max-waiting", "-1"},
       {"--model", model(), "--kv-tokens", "-5"},
       {"--model", model(), "--threads", "x"},
+      {"--model", model(), "--prefix-cache", "maybe"},
+      {"--model", model(), "--max-chunk", "0"},
+      {"--model", model(), "--idle-step-ms", "0"},
   };
   for (const auto& row : rows) EXPECT_EQ(Run(row).code, 64) << testing::PrintToString(row);
 }

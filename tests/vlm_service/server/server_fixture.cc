@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "grpcpp/grpcpp.h"
 #include "vlm_service/tokenizer/tokenizer.h"
@@ -9,15 +10,21 @@
 namespace glyph::vlm {
 namespace {
 
-std::optional<int32_t> TestModel(std::span<const int32_t> cached, size_t prompt_tokens) {
-  const auto prompt = cached.subspan(0, prompt_tokens);
+std::optional<int32_t> TestModel(const FakeQuery& query) {
+  const auto index = static_cast<size_t>(query.num_outputs);
+  const auto prompt = query.observed.first(query.observed.size() - index);
   const auto asks = [prompt](char c) {
     return std::find(prompt.begin(), prompt.end(), static_cast<int32_t>(c)) != prompt.end();
   };
-  const size_t index = cached.size() - prompt_tokens;
   if (asks('L')) return 'x';
   if (asks('W')) return kLongId;
+  if (asks('V')) {
+    if (index < 150) return kLongId;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return 'x';
+  }
   if (asks('~')) return index < 1 ? std::optional<int32_t>('x') : std::nullopt;
+  if (asks('S')) return index < 1 ? static_cast<int32_t>('a' + query.seed) : kStopId;
   constexpr std::string_view kHello = "hello";
   return index < kHello.size() ? kHello[index] : kStopId;
 }
@@ -33,7 +40,7 @@ absl::Duration SteadyNow() {
 
 }  // namespace
 
-ServerFixture::ServerFixture() {
+ServerFixture::ServerFixture(absl::Duration stall_timeout) {
   auto loaded = Tokenizer::Load("deploy/models/nano");
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   const std::shared_ptr<const Tokenizer> tokenizer = *std::move(loaded);
@@ -41,7 +48,7 @@ ServerFixture::ServerFixture() {
   model_.name = "test";
   model_.dtype = "float32";
   model_.device = "cpu";
-  model_.vocab_size = 320;
+  model_.vocab_size = 2000;
   model_.context_tokens = kLimits.context_tokens;
   model_.num_parameters = 12345;
   model_.stop_token_ids = {kStopId};
@@ -53,7 +60,8 @@ ServerFixture::ServerFixture() {
       std::move(executor),
       TokenMeaning{[tokenizer](int32_t id) { return TokenBytes(*tokenizer, id); }, {kStopId}},
       SteadyNow, EngineOptions{});
-  service_ = std::make_unique<VlmServiceImpl>(CallEnvironment{*engine_, model_, *prompts_});
+  service_ =
+      std::make_unique<VlmServiceImpl>(CallEnvironment{*engine_, model_, *prompts_, stall_timeout});
   rpc::ServerOptions options;
   options.drain = absl::Seconds(20);
   server_ = *rpc::ServerRunner::Start(options, {service_.get()});
@@ -82,8 +90,9 @@ void ServerFixture::AwaitIdle() {
 
 void ServerFixture::ExpectNothingLeft() {
   AwaitIdle();
-  executor_->AwaitEmpty();
+  executor_->AwaitNoSlots();
   EXPECT_EQ(engine_->Stats().counts.kv_blocks_used, 0);
+  EXPECT_EQ(engine_->Stats().counts.vision_tokens_used, 0);
 }
 
 }  // namespace glyph::vlm

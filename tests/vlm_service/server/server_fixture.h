@@ -18,17 +18,19 @@ inline constexpr int32_t kStopId = 263;  // <|user|> of nano's tokenizer
 inline constexpr int32_t kLongId = 300;  // writes 1,000 bytes
 
 // A whole vlm_service in this process, with nano's tokenizer and a fake model:
-// a prompt with 'L' is answered by endless "x", with 'W' by endless 1,000-byte tokens, with '~' by
-// "x" and then NaN, any other by "hello" and the stop token.
+// a prompt with 'L' is answered by endless "x", with 'W' by endless 1,000-byte tokens, with 'V' by
+// 150 of these and then an "x" a millisecond, with '~' by "x" and then NaN, with 'S' by the letter
+// whose place in the alphabet is the seed, any other by "hello"; then the stop token.
 class ServerFixture : public testing::Test {
  protected:
   static constexpr ExecutorLimits kLimits = {.num_blocks = 200,
                                              .block_tokens = 16,
                                              .max_slots = 4,
                                              .max_vision_tokens = 400,
-                                             .context_tokens = 2000};
+                                             .context_tokens = 2000,
+                                             .vision_layers = 2};
 
-  ServerFixture();
+  explicit ServerFixture(absl::Duration stall_timeout = absl::Seconds(30));
   ~ServerFixture() override;
 
   v1::VlmService::Stub& stub() { return *stub_; }

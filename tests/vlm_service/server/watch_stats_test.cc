@@ -28,6 +28,15 @@ TEST_F(WatchStatsTest, CountsSinceTheStart) {
   EXPECT_EQ(stats.kv_blocks_total(), 200u);
   EXPECT_EQ(stats.block_tokens(), 16u);
   EXPECT_EQ(stats.kv_blocks_used(), 0u);
+  EXPECT_GT(stats.prefilled_tokens_total(), 12u);
+  EXPECT_EQ(stats.prompt_tokens_total(), stats.prefilled_tokens_total());
+  EXPECT_EQ(stats.vision_tokens_used(), 0u);
+  EXPECT_EQ(stats.vision_tokens_cached(), 6u);
+  EXPECT_EQ(stats.vision_tokens_total(), 400u);
+  EXPECT_EQ(stats.preemptions_total(), 0u);
+  EXPECT_GT(stats.vision_ms_total(), 0);
+  EXPECT_GT(stats.prefill_ms_total(), 0);
+  EXPECT_GT(stats.decode_ms_total(), 0);
   bool has_process = false;
   for (const v1::MemoryUse& use : stats.memory()) {
     EXPECT_GE(use.peak_start_bytes(), use.peak_1m_bytes());
@@ -35,6 +44,28 @@ TEST_F(WatchStatsTest, CountsSinceTheStart) {
     has_process |= use.component() == "process";
   }
   EXPECT_TRUE(has_process);
+}
+
+TEST_F(WatchStatsTest, CountsWhatIsReused) {
+  const v1::GenerateRequest text = StartRequest(std::string(40, 'a'));
+  uint64_t num_prompt = 0, num_cached = 0;
+  for (int i = 0; i < 2; ++i) {
+    for (const Answer& answer :
+         {Ask(stub(), text), Ask(stub(), StartRequest("?", 1, 6), {RenderedPage(0, 56, 84)})}) {
+      ASSERT_TRUE(answer.status.ok()) << answer.status;
+      num_prompt += answer.finished->prompt_tokens();
+      num_cached += answer.finished->cached_tokens();
+    }
+  }
+  v1::WatchStatsResponse stats;
+  ASSERT_TRUE(FirstOf(0, stats).ok());
+  EXPECT_EQ(stats.pages_encoded_total(), 1u);
+  EXPECT_EQ(stats.pages_reused_total(), 1u);
+  EXPECT_GE(stats.kv_blocks_cached(), 2u);
+  EXPECT_GE(num_cached, 32u);  // whole blocks of 16
+  EXPECT_EQ(stats.reused_tokens_total(), num_cached);
+  EXPECT_EQ(stats.prefilled_tokens_total(), num_prompt - num_cached);
+  EXPECT_EQ(stats.prompt_tokens_total(), num_prompt);
 }
 
 TEST_F(WatchStatsTest, RepeatsAtItsInterval) {
@@ -80,12 +111,12 @@ TEST_F(WatchStatsTest, GetModelDescribesTheModel) {
   ASSERT_TRUE(stub().GetModel(&context, {}, &response).ok());
   const v1::Model& model = response.model();
   EXPECT_EQ(model.name(), "test");
-  EXPECT_EQ(model.contract_version(), "1.0");
+  EXPECT_EQ(model.contract_version(), "1.1");
   EXPECT_EQ(model.page_grid_px(), 28u);
   EXPECT_EQ(model.max_page_pixels(), 28u * 28 * 7500);
   EXPECT_EQ(model.profile_fingerprint(), std::string(32, 'F'));
   EXPECT_EQ(model.context_tokens(), 2000u);
-  EXPECT_EQ(model.vocab_size(), 320u);
+  EXPECT_EQ(model.vocab_size(), 2000u);
   EXPECT_EQ(model.num_parameters(), 12345u);
   EXPECT_THAT(model.stop_token_ids(), testing::ElementsAre(263u));
 }

@@ -68,6 +68,11 @@ class GlyphGenerateTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(len(json.loads(result.stdout)["output_ids"]), 3)
 
+    def test_chunks_of_the_prompt_give_the_same_answer(self):
+        answers = [run(*arguments(), *chunk) for chunk in ([], ["--prefill-chunk", "7"])]
+        ids = [json.loads(answer.stdout)["output_ids"] for answer in answers]
+        self.assertEqual(ids[0], ids[1])
+
     def test_version(self):
         result = run("--version")
         self.assertEqual(result.returncode, 0)
@@ -77,6 +82,7 @@ class GlyphGenerateTest(unittest.TestCase):
         self.expect_failure(64, "--model", "--prompt", "x", "--max-new-tokens", "1")
         for count in ["0", "-1", "x", "99999999999"]:
             self.expect_failure(64, "--max-new-tokens", *arguments(count=count))
+        self.expect_failure(64, "--prefill-chunk", *arguments(), "--prefill-chunk", "-1")
         self.expect_failure(64, "--dtype", *arguments(), "--dtype", "float16")
         self.expect_failure(64, "--no-such-flag", *arguments(), "--no-such-flag")
 

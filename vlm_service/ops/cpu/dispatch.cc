@@ -28,6 +28,14 @@ int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tok
   return group * (2 * head_dim + block_tokens + 2);
 }
 
+int64_t SequenceAttentionTasks(int64_t rows, int64_t group, int64_t kv_heads) {
+  return kv_heads * ((rows * group + kTaskLanes - 1) / kTaskLanes);
+}
+
+int64_t SequenceAttentionScratch(int64_t head_dim, int64_t block_tokens) {
+  return kTaskLanes * (2 * head_dim + block_tokens) + block_tokens * head_dim;
+}
+
 Level BestLevel() {
   static const Level level = DetectLevel();
   return level;

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "vlm_service/ops/cpu/lanes.h"
+#include "vlm_service/ops/cpu/exponential.h"
 
 namespace glyph::vlm::cpu {
 namespace {
@@ -45,16 +45,33 @@ void LayerNorm(const LayerNormParams<T>& p, int64_t begin, int64_t end) {
   }
 }
 
+// silu(gate) of one register's width.
+inline FloatRegister Silu(FloatRegister gate) { return gate / (1.0f + Exp(-gate)); }
+
+// Up to kWidth values.
+template <typename T>
+inline void SiluMulPart(const T* gate, const T* up, T* out, int64_t count) {
+  float values[kWidth] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = ToFloat(gate[i]);
+  }
+  Store(values, Silu(Load(values)));
+  for (int64_t i = 0; i < count; ++i) {
+    out[i] = Round<T>(RoundTo<T>(values[i]) * ToFloat(up[i]));
+  }
+}
+
 template <typename T>
 void SiluMul(const SiluMulParams<T>& p, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const T* gate = p.gate + row * p.in_stride;
     const T* up = p.up + row * p.in_stride;
     T* out = p.out + row * p.out_stride;
-    for (int64_t i = 0; i < p.width; ++i) {
-      const float g = ToFloat(gate[i]);
-      out[i] = Round<T>(RoundTo<T>(g / (1.0f + expf(-g))) * ToFloat(up[i]));
+    int64_t i = 0;
+    for (; i + kWidth <= p.width; i += kWidth) {
+      SiluMulPart(gate + i, up + i, out + i, kWidth);
     }
+    SiluMulPart(gate + i, up + i, out + i, p.width - i);
   }
 }
 
@@ -75,7 +92,7 @@ template <typename T>
 void Rotary(const RotaryParams<T>& p, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     for (int64_t i = 0; i < p.half; ++i) {
-      const int64_t position = p.positions[p.axis[i] * p.rows + row];
+      const int64_t position = p.positions[p.axis[i] * p.axis_stride + row];
       const float cosine = p.cos[position * p.half + i];
       const float sine = p.sin[position * p.half + i];
       T* x = p.x + row * p.row_stride + i * p.step;

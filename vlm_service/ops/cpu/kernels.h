@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "vlm_service/ops/cpu/attention_params.h"
+
 // Kernels for rows of independent sequences, free of any framework: raw pointers and strides in
 // elements. A row's result depends on no other row of a call and not on the number of threads: each
 // output is one reduction of 16 lanes in a fixed order. Compiled once for each level of x86-64, so
@@ -71,27 +73,10 @@ struct RotaryParams {
   int64_t gap;
   bool round_products;       // round every product to T, as PyTorch does when all are of type T
   const int32_t* positions;  // [axes, rows]
-  int64_t rows;
-  const int32_t* axis;  // [half]
-  const float* cos;     // [positions, half]
+  int64_t axis_stride;       // of positions
+  const int32_t* axis;       // [half]
+  const float* cos;          // [positions, half]
   const float* sin;
-};
-
-// Attention of one new token a row over its paged keys and values, for tasks (row, KV head) in
-// [begin, end), row-major. `scratch` holds PagedAttentionScratch floats.
-template <typename T>
-struct PagedAttentionParams {
-  const T* q;  // [rows, kv_heads * group, head_dim], dense
-  const T* k;  // [blocks, block_tokens, kv_heads, head_dim], dense
-  const T* v;
-  T* out;                        // like q
-  const int32_t* const* blocks;  // [rows] block tables
-  const int64_t* lengths;        // [rows] tokens in the cache, the new one included
-  int64_t block_tokens;
-  int64_t kv_heads;
-  int64_t group;  // query heads of a KV head
-  int64_t head_dim;
-  float scale;
 };
 
 template <typename T>
@@ -102,10 +87,8 @@ struct Kernels {
   void (*silu_mul)(const SiluMulParams<T>&, int64_t begin, int64_t end);
   void (*rotary)(const RotaryParams<T>&, int64_t begin, int64_t end);
   void (*paged_attention)(const PagedAttentionParams<T>&, int64_t, int64_t, float* scratch);
+  void (*sequence_attention)(const SequenceAttentionParams<T>&, int64_t, int64_t, float* scratch);
 };
-
-// Floats a paged attention needs for one thread.
-int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tokens);
 
 // The builds of the kernels: levels of x86-64. kV3 (AVX2) and kV4 (AVX-512) give the same bits.
 enum class Level { kV2, kV3, kV4 };

@@ -65,6 +65,8 @@ inline FloatRegister Load(const Bf16* p) {
   return values;
 }
 
+inline void Store(float* p, FloatRegister values) { __builtin_memcpy(p, &values, sizeof(values)); }
+
 // `count` < 16 values, then zeros: what a reduction's last, unfinished step reads.
 struct Tail {
   float values[kLanes] = {};

@@ -3,14 +3,16 @@
 #include "vlm_service/ops/cpu/elementwise.h"
 #include "vlm_service/ops/cpu/linear.h"
 #include "vlm_service/ops/cpu/paged_attention.h"
+#include "vlm_service/ops/cpu/sequence_attention.h"
 
 namespace glyph::vlm::cpu::GLYPH_CPU_LEVEL {
 
 extern const Kernels<float> kFloatKernels;
 extern const Kernels<Bf16> kBfloat16Kernels;
 
-const Kernels<float> kFloatKernels = {Linear, RmsNorm, LayerNorm, SiluMul, Rotary, PagedAttention};
-const Kernels<Bf16> kBfloat16Kernels = {Linear,  RmsNorm, LayerNorm,
-                                        SiluMul, Rotary,  PagedAttention};
+const Kernels<float> kFloatKernels = {Linear, RmsNorm,        LayerNorm,        SiluMul,
+                                      Rotary, PagedAttention, SequenceAttention};
+const Kernels<Bf16> kBfloat16Kernels = {Linear, RmsNorm,        LayerNorm,        SiluMul,
+                                        Rotary, PagedAttention, SequenceAttention};
 
 }  // namespace glyph::vlm::cpu::GLYPH_CPU_LEVEL

@@ -111,6 +111,33 @@ TYPED_TEST(CpuElementwiseTest, SiluMulReadsStridedHalves) {
   }
 }
 
+TYPED_TEST(CpuElementwiseTest, SiluOfAnyMagnitudeIsExactToARounding) {
+  const std::vector<float> gates = {-1e30f, -200.0f, -88.5f, -87.5f, -20.0f, -1e-20f, 0.0f,
+                                    1e-20f, 0.5f,    20.0f,  87.5f,  88.5f,  200.0f,  1e30f};
+  for (const Level level : RunnableLevels()) {
+    for (const float value : gates) {
+      const TypeParam gate = Element<TypeParam>(value);
+      const TypeParam up = Element<TypeParam>(1.0f);
+      TypeParam out;
+      KernelsOf<TypeParam>(level).silu_mul(
+          {.gate = &gate, .up = &up, .in_stride = 1, .out = &out, .out_stride = 1, .width = 1}, 0,
+          1);
+      const double expected = Value(gate) / (1 + std::exp(-Value(gate)));
+      EXPECT_NEAR(Value(out), expected, 1e-30 + Tolerance<TypeParam>(std::abs(expected))) << value;
+    }
+  }
+}
+
+TYPED_TEST(CpuElementwiseTest, SiluOfNanIsNan) {
+  const TypeParam nan = Element<TypeParam>(std::nanf(""));
+  for (const Level level : RunnableLevels()) {
+    TypeParam out = Element<TypeParam>(0.0f);
+    KernelsOf<TypeParam>(level).silu_mul(
+        {.gate = &nan, .up = &nan, .in_stride = 1, .out = &out, .out_stride = 1, .width = 1}, 0, 1);
+    EXPECT_TRUE(std::isnan(Value(out)));
+  }
+}
+
 // Two heads of 10 values, of which the first 6 rotate by three angles on two axes.
 TYPED_TEST(CpuElementwiseTest, RotaryRotatesPairsByTheirAxis) {
   const std::vector<int32_t> positions = {0, 3, 1, 4, 2, 2};  // [2 axes, 3 rows]
@@ -150,7 +177,7 @@ TYPED_TEST(CpuElementwiseTest, RotaryRotatesPairsByTheirAxis) {
                                           .gap = adjacent ? 1 : 3,
                                           .round_products = adjacent,
                                           .positions = positions.data(),
-                                          .rows = 3,
+                                          .axis_stride = 3,
                                           .axis = axis.data(),
                                           .cos = cosines.data(),
                                           .sin = sines.data()},

@@ -1,0 +1,81 @@
+#include "vlm_service/model/vision_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace glyph::vlm {
+
+VisionRunner::VisionRunner(const ModelConfig& config, const VisionWeights& weights,
+                           const ExecutorLimits& limits, at::ScalarType type,
+                           ActivationArena& scratch)
+    : limits_(limits),
+      type_(type),
+      preprocessor_(config, type),
+      encoder_(config.vision, weights, scratch),
+      outputs_(limits.max_vision_tokens, config.text.hidden_size, type) {}
+
+void VisionRunner::Run(const VisionSlice& slice) {
+  if (slice.first_unit == 0) {
+    outputs_.Reserve(slice.page, slice.grid.num_tokens());
+    begun_.emplace(slice.page, Begin(slice));
+  }
+  const auto it = begun_.find(slice.page);
+  TORCH_CHECK(it != begun_.end() && it->second.next_unit == slice.first_unit,
+              "a page's units are out of order");
+  Work& work = it->second;
+  const int32_t end = slice.first_unit + slice.num_units;
+  TORCH_CHECK(end <= limits_.VisionUnits(slice.grid), "a page has fewer units");
+  for (; work.next_unit < end; ++work.next_unit) {
+    RunUnit(slice, work.next_unit, work);
+  }
+  if (end == limits_.VisionUnits(slice.grid)) {
+    TakeBack(std::move(work.memory));
+    begun_.erase(it);
+  }
+}
+
+VisionRunner::Work VisionRunner::Begin(const VisionSlice& slice) {
+  Work work;
+  work.memory = spare_ != nullptr ? std::move(spare_) : std::make_unique<ActivationArena>(type_);
+  work.encoding =
+      encoder_.Begin(preprocessor_.Patches(*slice.image, slice.grid), slice.grid, *work.memory);
+  return work;
+}
+
+void VisionRunner::RunUnit(const VisionSlice& slice, int32_t unit, Work& work) {
+  const int32_t parts = limits_.VisionUnits(slice.grid) / limits_.vision_layers;
+  const int64_t size =
+      limits_.vision_unit_tokens == 0 ? slice.grid.num_tokens() : limits_.vision_unit_tokens;
+  const int32_t layer = unit / parts;
+  const int64_t first = unit % parts * size;
+  const TokenRange tokens = {.first = first,
+                             .count = std::min(size, slice.grid.num_tokens() - first)};
+  encoder_.RunLayer(layer, tokens, work.encoding);
+  if (layer + 1 == limits_.vision_layers) {
+    outputs_.Append(slice.page, encoder_.Merge(tokens, work.encoding));
+  }
+}
+
+void VisionRunner::Release(PageId page) {
+  outputs_.Release(page);
+  if (auto work = begun_.extract(page)) {
+    TakeBack(std::move(work.mapped().memory));
+  }
+}
+
+void VisionRunner::TakeBack(std::unique_ptr<ActivationArena> memory) {
+  memory->Reset();
+  if (spare_ == nullptr || spare_->num_bytes() < memory->num_bytes()) {
+    spare_ = std::move(memory);
+  }
+}
+
+int64_t VisionRunner::work_bytes() const {
+  int64_t bytes = spare_ != nullptr ? spare_->num_bytes() : 0;
+  for (const auto& [page, work] : begun_) {
+    bytes += work.memory->num_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace glyph::vlm

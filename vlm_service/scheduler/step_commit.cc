@@ -1,0 +1,98 @@
+// The part of Scheduler that records what a step did.
+#include <utility>
+
+#include "proto/base/check.h"
+#include "vlm_service/scheduler/scheduler.h"
+
+namespace glyph::vlm {
+
+CommittedStep Scheduler::Commit(const StepResult& result) {
+  GLYPH_CHECK(step_.has_value());
+  StepInFlight step = *std::exchange(step_, std::nullopt);
+  const LinearCost::Features vision_features = pages_.Commit(counts_);
+  if (vision_features[0] > 0) cost_.vision.Observe(vision_features, result.vision_ms);
+  if (!step.chunks.empty()) cost_.prefill.Observe(step.prefill_features, result.prefill_ms);
+  if (!step.decode.empty()) {
+    const auto num_rows = static_cast<int64_t>(step.decode.size());
+    cost_.decode.Observe(StepCost::Decode(num_rows), result.decode_ms);
+  }
+  std::vector<SequenceId> rows;
+  size_t next = 0;
+  const auto next_token = [&] { return result.tokens.at(next++).token; };
+  for (const ChunkInFlight& chunk : step.chunks) {
+    Sequence& sequence = Find(chunk.id);
+    CommitComputed(sequence, chunk.num_tokens);
+    counts_.prefilled_tokens += chunk.num_tokens;
+    pages_.DropPassed(sequence);
+    if (!chunk.samples) continue;
+    rows.push_back(chunk.id);
+  }
+  for (const SequenceId id : std::vector(rows)) CommitToken(Find(id), next_token());
+  for (const SequenceId id : std::vector(rows)) {
+    Sequence& parent = Find(id);
+    for (size_t i = 0; i < parent.spec.forks.size(); ++i) {
+      rows.push_back(BeginFork(parent, i, next_token()));
+    }
+    parent.spec.forks.clear();
+    parent.fork_slots.clear();
+  }
+  for (const SequenceId id : step.decode) {
+    CommitComputed(Find(id), 1);
+    CommitToken(Find(id), next_token());
+    rows.push_back(id);
+  }
+  GLYPH_CHECK(next == result.tokens.size());
+  return {std::move(rows), std::move(step.vision)};
+}
+
+void Scheduler::CommitComputed(Sequence& sequence, int64_t num_tokens) {
+  int64_t block = sequence.num_computed / limits_.block_tokens;
+  sequence.num_computed += num_tokens;
+  sequence.num_observed = sequence.num_computed;
+  if (!budget_.reuse_prefixes) return;
+  sequence.NameFullBlocks(limits_.block_tokens);
+  for (; (block + 1) * limits_.block_tokens <= sequence.num_computed; ++block) {
+    pool_.Name(sequence.blocks[static_cast<int32_t>(block)],
+               sequence.block_names[static_cast<size_t>(block)]);
+  }
+}
+
+void Scheduler::CommitToken(Sequence& sequence, int32_t token) {
+  sequence.AppendOutput(token);
+  if (sequence.phase == Sequence::Phase::kPrefill) {
+    SharesOf(sequence.spec.priority).Leave(sequence.spec.id);
+  }
+  sequence.phase = Sequence::Phase::kDecode;
+  GLYPH_CHECK(sequence.num_promised_blocks == 0);
+}
+
+// The fork stands where its parent stood before its token of this step.
+SequenceId Scheduler::BeginFork(Sequence& parent, size_t index, int32_t token) {
+  SequenceSpec spec;
+  spec.id = parent.spec.forks[index].id;
+  spec.max_prompt_tokens = parent.spec.max_prompt_tokens;
+  spec.max_output_tokens = parent.spec.max_output_tokens;
+  spec.sampling = parent.spec.forks[index].sampling;
+  spec.priority = parent.spec.priority;
+  spec.tenant = parent.spec.tenant;
+  const SequenceId id = spec.id;
+  Sequence& fork = sequences_.emplace(id, std::move(spec)).first->second;
+  fork.ids.assign(parent.ids.begin(), parent.ids.end() - 1);
+  fork.positions = parent.positions;
+  fork.num_prompt_tokens = parent.num_prompt_tokens;
+  fork.next_position = parent.next_position;
+  fork.prompt_complete = true;
+  fork.pages = parent.pages;
+  pages_.HoldAgain(fork);
+  fork.block_names = parent.block_names;
+  fork.was_admitted = true;
+  fork.slot = parent.fork_slots[index];
+  fork.slot_started = true;
+  fork.blocks = parent.blocks.Fork();
+  fork.num_synced_blocks = parent.num_synced_blocks;
+  fork.num_computed = parent.num_computed;
+  CommitToken(fork, token);
+  return id;
+}
+
+}  // namespace glyph::vlm

@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <unordered_set>
+#include <vector>
+
+#include "vlm_service/kv_cache/block_hash.h"
+#include "vlm_service/scheduler/sequence_id.h"
+#include "vlm_service/scheduler/step_cost.h"
+
+namespace glyph::vlm {
+
+// One prefill chunk of the step in flight.
+struct ChunkInFlight {
+  SequenceId id{};
+  int64_t num_tokens = 0;
+  bool samples = false;
+};
+
+// What Scheduler::Commit must know of the step that Plan made.
+struct StepInFlight {
+  std::vector<ChunkInFlight> chunks;
+  std::vector<SequenceId> decode;
+  std::vector<SequenceId> vision;  // whose pages are worked on
+  LinearCost::Features prefill_features = {};
+  std::unordered_set<ContentHash> blocks;  // that the chunks complete
+};
+
+}  // namespace glyph::vlm
