@@ -47,7 +47,7 @@ class Demo:
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(f"{what}: not within {LIMIT_S} s\n{self.out()}\n{self.err()}")
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks at a process that tells nobody
 
     def wait_until_up(self):
         self.wait_until(lambda: "Ask from another terminal" in self.out() or self.process.poll() is not None,

@@ -20,7 +20,7 @@ std::optional<int32_t> TestModel(const FakeQuery& query) {
   if (asks('W')) return kLongId;
   if (asks('V')) {
     if (index < 150) return kLongId;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // a model that takes its time
     return 'x';
   }
   if (asks('~')) return index < 1 ? std::optional<int32_t>('x') : std::nullopt;

@@ -75,7 +75,7 @@ TEST_F(StalledReaderTest, LeavesAReaderAloneThatHasNothingToRead) {
   VlmClient client(stub());
   client.Send(StartRequest("?", 1, 6));
   ASSERT_TRUE(client.ReadUntil([](const Answer& answer) { return answer.admitted.has_value(); }));
-  absl::SleepFor(absl::Milliseconds(600));  // three times the timeout
+  absl::SleepFor(absl::Milliseconds(600));  // nothing happens for three stall timeouts
   const ClientPage page = RenderedPage(0, 56, 84);
   client.Send(OfferRequest(page));
   for (const v1::GenerateRequest& strip : StripRequests(page)) {
