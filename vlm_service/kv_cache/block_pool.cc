@@ -67,10 +67,6 @@ void BlockPool::Forget(BlockId id) {
   free_.push_back(id);
 }
 
-void BlockPool::ForgetCached() {
-  while (!cached_.empty()) Forget(cached_.front());
-}
-
 void BlockPool::CheckIntegrity() const {
   size_t num_named = 0, num_idle_named = 0, num_idle = 0;
   for (size_t i = 0; i < blocks_.size(); ++i) {

@@ -45,8 +45,6 @@ class BlockPool {
 
   // Takes the block's name away, so that nobody shares it any more.
   void Forget(BlockId block);
-  // Forgets every block without a holder.
-  void ForgetCached();
 
   int32_t num_holders(BlockId block) const { return blocks_[Index(block)].num_holders; }
   int32_t capacity() const { return static_cast<int32_t>(blocks_.size()); }

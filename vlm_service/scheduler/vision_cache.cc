@@ -68,10 +68,6 @@ void VisionCache::Forget(const ContentHash& name) {
 
 std::vector<PageId> VisionCache::TakeReleased() { return std::exchange(released_, {}); }
 
-void VisionCache::Clear() {
-  while (!idle_.empty()) Remove(pages_.at(idle_.front()));
-}
-
 void VisionCache::Remove(Page& page) {
   GLYPH_CHECK(page.num_holders == 0);
   const PageId id = page.id;

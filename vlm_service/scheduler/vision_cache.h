@@ -60,9 +60,6 @@ class VisionCache {
   // Pages the executor shall forget; each is told once.
   std::vector<PageId> TakeReleased();
 
-  // Drops every page nobody holds.
-  void Clear();
-
   int64_t num_tokens() const { return num_tokens_; }            // of all pages here
   int64_t num_held_tokens() const { return num_held_tokens_; }  // of those somebody holds
   int32_t num_pages() const { return static_cast<int32_t>(pages_.size()); }

@@ -11,15 +11,18 @@ namespace {
 
 constexpr SequenceSlot kSlot{0};
 
+int64_t NumTokens(const GenerationRequest& request) {
+  return static_cast<int64_t>(request.prompt->ids.size()) + int64_t{request.max_new_tokens};
+}
+
 absl::Status CheckLimits(const GenerationRequest& request, const ExecutorLimits& limits) {
-  const auto tokens =
-      static_cast<int64_t>(request.prompt->ids.size()) + int64_t{request.max_new_tokens};
+  const int64_t tokens = NumTokens(request);
   if (tokens > limits.context_tokens) {
     return absl::OutOfRangeError(
         absl::StrCat("prompt and answer are ", tokens, " tokens; the model's context is ",
                      limits.context_tokens, ": give fewer pages or a smaller --max-new-tokens"));
   }
-  if (BlocksFor(request, limits.block_tokens) > limits.num_blocks ||
+  if (limits.BlocksFor(tokens) > limits.num_blocks ||
       VisionTokens(*request.prompt) > limits.max_vision_tokens) {
     return absl::OutOfRangeError(
         absl::StrCat("prompt and answer of ", tokens, " tokens exceed the executor's memory"));
@@ -40,7 +43,7 @@ StepPlan FirstStep(const GenerationRequest& request, const ExecutorLimits& limit
   StepPlan plan;
   plan.started_slots.push_back(
       {.slot = kSlot, .sampling = request.sampling, .return_logits = request.return_logits});
-  for (int32_t i = 0; i < BlocksFor(request, limits.block_tokens); ++i) {
+  for (int32_t i = 0; i < limits.BlocksFor(NumTokens(request)); ++i) {
     plan.table_edits.push_back({.slot = kSlot, .index = i, .block = BlockId{i}});
   }
   const std::vector<PageId> pages = PageIds(request);
@@ -106,11 +109,6 @@ absl::StatusOr<StepResult> ReadPrompt(const GenerationRequest& request, StepExec
 }
 
 }  // namespace
-
-int32_t BlocksFor(const GenerationRequest& request, int32_t block_tokens) {
-  const auto tokens = static_cast<int32_t>(request.prompt->ids.size()) + request.max_new_tokens;
-  return (tokens + block_tokens - 1) / block_tokens;
-}
 
 int64_t VisionTokens(const Prompt& prompt) {
   int64_t tokens = 0;

@@ -30,9 +30,6 @@ struct GenerationResult {
   double decode_ms = 0;
 };
 
-// Blocks a request needs.
-int32_t BlocksFor(const GenerationRequest& request, int32_t block_tokens);
-
 // Image tokens of a prompt's pages.
 int64_t VisionTokens(const Prompt& prompt);
 

@@ -115,14 +115,5 @@ TEST_F(VisionCacheTest, TakesAForgottenPageInAgain) {
   EXPECT_EQ(cache_.Hold(Name(1)), again);
 }
 
-TEST_F(VisionCacheTest, ClearsWhatNobodyHolds) {
-  const PageId idle = AddEncoded(1);
-  AddEncoded(2);
-  cache_.Drop(idle);
-  cache_.Clear();
-  EXPECT_EQ(cache_.num_tokens(), 40);
-  EXPECT_TRUE(cache_.Knows(Name(2)));
-}
-
 }  // namespace
 }  // namespace glyph::vlm
