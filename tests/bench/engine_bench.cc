@@ -9,81 +9,27 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
-#include "proto/base/mutex.h"
-#include "vlm_service/engine/engine.h"
+#include "proto/base/check.h"
+#include "tests/fakes/engine_client.h"
 #include "vlm_service/engine/self_test.h"
 #include "vlm_service/model_folder.h"
-#include "vlm_service/prompt/prompt_stream.h"
-#include "vlm_service/tools/png_image.h"
 
 namespace glyph::vlm {
 namespace {
 
 constexpr int kRepeats = 5;
 constexpr int64_t kDecodeTokens = 256;
+constexpr int32_t kLongDocumentPx = 224;  // 50 pages of this height fit nano's context
 
 absl::Duration Now() {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-// When each token came.
-class TimingSink : public EventSink {
- public:
-  void OnAdmitted(const AdmittedEvent&) override {}
-  void OnPageDecision(const PageDecisionEvent& event) override {
-    base::MutexLock lock(mutex_);
-    decisions_.push_back(event.have);
-    changed_.NotifyAll();
-  }
-  void OnPageEncoded(const PageEncodedEvent&) override {}
-  void OnToken(const TokenEvent& event) override {
-    base::MutexLock lock(mutex_);
-    times_.push_back(Now());
-    ids_.push_back(event.id);
-    changed_.NotifyAll();
-  }
-  void OnSampleFinished(const SampleFinishedEvent&) override {}
-  void OnFinished(const FinishedEvent&) override { End(absl::OkStatus()); }
-  void OnError(const absl::Status& status) override { End(status); }
-
-  bool AwaitDecision(size_t page) {
-    base::MutexLock lock(mutex_);
-    while (decisions_.size() <= page) changed_.Wait(mutex_);
-    return decisions_[page];
-  }
-  void AwaitTokens(size_t count) {
-    base::MutexLock lock(mutex_);
-    while (times_.size() < count && !ended_) changed_.Wait(mutex_);
-  }
-  void AwaitEnd() {
-    base::MutexLock lock(mutex_);
-    while (!ended_) changed_.Wait(mutex_);
-    if (!status_.ok()) std::fprintf(stderr, "%s\n", status_.ToString().c_str());
-  }
-  std::vector<absl::Duration> times() {
-    base::MutexLock lock(mutex_);
-    return times_;
-  }
-  std::vector<int32_t> ids() {
-    base::MutexLock lock(mutex_);
-    return ids_;
-  }
-
- private:
-  void End(const absl::Status& status) {
-    base::MutexLock lock(mutex_);
-    ended_ = true;
-    status_ = status;
-    changed_.NotifyAll();
-  }
-
-  base::Mutex mutex_;
-  base::CondVar changed_;
-  std::vector<bool> decisions_ GLYPH_GUARDED_BY(mutex_);
-  std::vector<absl::Duration> times_ GLYPH_GUARDED_BY(mutex_);
-  std::vector<int32_t> ids_ GLYPH_GUARDED_BY(mutex_);
-  bool ended_ GLYPH_GUARDED_BY(mutex_) = false;
-  absl::Status status_ GLYPH_GUARDED_BY(mutex_);
+// An answer and when each of its tokens came; to be looked at once it has ended.
+struct TimedAnswer {
+  std::vector<absl::Duration> times;
+  std::shared_ptr<RecordingSink> sink =
+      std::make_shared<RecordingSink>([this](const TokenEvent&) { times.push_back(Now()); });
 };
 
 using Pages = std::vector<std::shared_ptr<const PageImage>>;
@@ -97,66 +43,56 @@ class Bench {
     engine_ = std::make_unique<Engine>(std::move(model.executor), std::move(tokens), Now, options);
   }
 
-  // One page, `num_tokens` tokens.
-  std::shared_ptr<TimingSink> Ask(const Pages& pages, const std::string& question,
-                                  int64_t num_tokens) {
-    auto sink = std::make_shared<TimingSink>();
-    Request request;
-    request.id = std::to_string(next_id_++);
-    request.max_prompt_tokens = 64 + static_cast<int64_t>(question.size());
-    for (const auto& page : pages) request.max_prompt_tokens += GridOf(*page).num_tokens() + 2;
-    request.max_output_tokens = num_tokens;
-    request.sink = sink;
-    const auto id = engine_->Begin(std::move(request));
-    if (!id.ok()) {
-      std::fprintf(stderr, "%s\n", id.status().ToString().c_str());
-      std::exit(1);
-    }
-    PromptStream stream(*prompts_);
-    for (size_t i = 0; i < pages.size(); ++i) {
-      const PageImage& page = *pages[i];
-      stream.AddPage(GridOf(page));
-      engine_->OfferPage(*id, HashPage({page.key, page.width, page.height, 1, false, ""}),
-                         stream.Take());
-      if (!sink->AwaitDecision(i)) engine_->AddPage(*id, pages[i]);
-    }
-    stream.AddText(question);
-    stream.Finish();
-    engine_->FinishPrompt(*id, stream.Take());
-    return sink;
+  std::unique_ptr<TimedAnswer> Ask(const Pages& pages, const std::string& question,
+                                   int64_t num_tokens) {
+    auto answer = std::make_unique<TimedAnswer>();
+    glyph::vlm::Ask(*engine_, *prompts_, std::to_string(next_id_++),
+                    {.pages = pages,
+                     .text = question,
+                     .sampling = {},
+                     .max_tokens = num_tokens,
+                     .num_samples = 1,
+                     .forced = {}},
+                    answer->sink);
+    return answer;
   }
 
-  // The page under another key each time: nothing of it is cached.
-  std::shared_ptr<const PageImage> FreshPage() {
+  // The page, or its upper part, under another key each time: nothing of it is cached.
+  std::shared_ptr<const PageImage> FreshPage(int32_t height) {
     PageImage page = page_;
+    page.pixels.resize(static_cast<size_t>(page.width) * static_cast<size_t>(height));
+    page.height = height;
     page.key[0] = static_cast<uint8_t>(next_key_);
     page.key[1] = static_cast<uint8_t>(next_key_ >> 8);
     ++next_key_;
     return std::make_shared<const PageImage>(std::move(page));
   }
+  std::shared_ptr<const PageImage> FreshPage() { return FreshPage(page_.height); }
 
   double FirstTokenMs(const Pages& pages, const std::string& question) {
     const absl::Duration start = Now();
-    const auto sink = Ask(pages, question, 1);
-    sink->AwaitEnd();
-    return absl::ToDoubleMilliseconds(sink->times().front() - start);
+    const auto answer = Ask(pages, question, 1);
+    GLYPH_CHECK(answer->sink->AwaitEnd().ok());
+    return absl::ToDoubleMilliseconds(answer->times.front() - start);
   }
 
-  // Tokens a second of `batch` answers while all of them decode.
+  // Tokens a second of `batch` answers while all of them decode. Their pages are known already, so
+  // that they begin together.
   double DecodeSpeed(int batch) {
-    std::vector<std::shared_ptr<TimingSink>> sinks;
-    for (int i = 0; i < batch; ++i) {
-      sinks.push_back(Ask({FreshPage()}, "Read the page.", kDecodeTokens));
-    }
+    std::vector<Pages> pages;
+    for (int i = 0; i < batch; ++i) pages.push_back({FreshPage()});
+    for (const Pages& known : pages) FirstTokenMs(known, "Read the page.");
+    std::vector<std::unique_ptr<TimedAnswer>> answers;
+    for (const Pages& known : pages) answers.push_back(Ask(known, "Read the page.", kDecodeTokens));
     absl::Duration first = -absl::InfiniteDuration(), last = absl::InfiniteDuration();
-    for (const auto& sink : sinks) {
-      sink->AwaitEnd();
-      first = std::max(first, sink->times().front());
-      last = std::min(last, sink->times().back());
+    for (const auto& answer : answers) {
+      GLYPH_CHECK(answer->sink->AwaitEnd().ok());
+      first = std::max(first, answer->times.front());
+      last = std::min(last, answer->times.back());
     }
     int64_t tokens = 0;
-    for (const auto& sink : sinks) {
-      for (const absl::Duration time : sink->times()) tokens += time > first && time <= last;
+    for (const auto& answer : answers) {
+      for (const absl::Duration time : answer->times) tokens += time > first && time <= last;
     }
     return static_cast<double>(tokens) / absl::ToDoubleSeconds(last - first);
   }
@@ -165,22 +101,22 @@ class Bench {
   // read.
   std::pair<double, double> InterTokenMs() {
     Pages document;
-    for (int i = 0; i < 50; ++i) document.push_back(FreshPage());
+    for (int i = 0; i < 50; ++i) document.push_back(FreshPage(kLongDocumentPx));
     const auto one = Ask({FreshPage()}, "Read the page.", 4000);
     const auto two = Ask({FreshPage()}, "Read the page.", 4000);
-    two->AwaitTokens(400);
+    two->sink->AwaitTokens(1000);
     const absl::Duration start = Now();
     const auto reader = Ask(document, "Find: Berth", 1);
-    reader->AwaitEnd();
+    GLYPH_CHECK(reader->sink->AwaitEnd().ok());
     const absl::Duration end = Now();
     engine_.reset();  // the streams need not go on
     std::vector<double> quiet, busy;
-    for (const auto& sink : {one, two}) {
-      const std::vector<absl::Duration> times = sink->times();
+    for (const TimedAnswer* answer : {one.get(), two.get()}) {
+      const std::vector<absl::Duration>& times = answer->times;
       for (size_t i = 1; i < times.size(); ++i) {
         const double ms = absl::ToDoubleMilliseconds(times[i] - times[i - 1]);
         if (times[i - 1] > start && times[i] < end) busy.push_back(ms);
-        if (times[i] < start && times[i - 1] > two->times().front()) quiet.push_back(ms);
+        if (times[i] < start && times[i - 1] > two->times.front()) quiet.push_back(ms);
       }
     }
     std::fprintf(stderr, "50 pages in %.1f s, %zu tokens meanwhile\n",
@@ -196,8 +132,6 @@ class Bench {
   EngineStats Stats() { return engine_->Stats(); }
 
  private:
-  static PageGrid GridOf(const PageImage& page) { return {page.height / 28, page.width / 28}; }
-
   std::unique_ptr<const PromptBuilder> prompts_;
   const PageImage page_;
   std::unique_ptr<Engine> engine_;
@@ -240,21 +174,14 @@ int Main(const std::string& folder, const std::string& png, const std::string& d
   flags.folder = folder;
   flags.dtype = dtype;
   auto model = LoadModelFolder(flags);
-  auto rgb = ReadPng(png);
-  if (!model.ok() || !rgb.ok()) {
-    std::fprintf(stderr, "%s %s\n", model.status().ToString().c_str(),
-                 rgb.status().ToString().c_str());
+  if (!model.ok()) {
+    std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
     return 1;
   }
-  PageImage page = *rgb;
-  page.origin = PageOrigin::kRendered;
-  page.channels = 1;
-  page.pixels.resize(rgb->pixels.size() / 3);
-  for (size_t i = 0; i < page.pixels.size(); ++i) page.pixels[i] = rgb->pixels[3 * i];
   if (!RunSelfTest(*model->executor, *model->prompts, model->served.pages.token_px()).ok()) {
     return 1;
   }
-  Bench bench(*std::move(model), std::move(page), {});
+  Bench bench(*std::move(model), ReadRenderedPage(png), {});
   std::printf("%s\n", Measure(bench).dump(2).c_str());
   return 0;
 }

@@ -10,49 +10,31 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "tests/fakes/recording_sink.h"
-#include "vlm_service/engine/engine.h"
+#include "tests/fakes/engine_client.h"
 #include "vlm_service/model_folder.h"
-#include "vlm_service/prompt/prompt_stream.h"
-#include "vlm_service/tools/png_image.h"
 
 namespace glyph::vlm {
 namespace {
 
 constexpr char kSamples[] = "tests/golden/nano_samples/";
-constexpr int32_t kTokenPx = 28;
-
-// One request and the pages of its prompt.
-struct Question {
-  std::vector<std::shared_ptr<const PageImage>> pages;
-  std::string text;
-  SamplingParams sampling;
-  int64_t max_tokens = 1;
-  std::vector<int32_t> forced;
-};
-
-PageGrid GridOf(const PageImage& page) { return {page.height / kTokenPx, page.width / kTokenPx}; }
 
 std::shared_ptr<const PageImage> ReadPage(const std::string& file, uint8_t key) {
-  auto rgb = ReadPng(file);
-  EXPECT_TRUE(rgb.ok()) << rgb.status();
-  auto page = std::make_shared<PageImage>(*rgb);
-  page->origin = PageOrigin::kRendered;
-  page->channels = 1;
-  page->pixels.resize(rgb->pixels.size() / 3);
-  for (size_t i = 0; i < page->pixels.size(); ++i) page->pixels[i] = rgb->pixels[3 * i];
+  auto page = std::make_shared<PageImage>(ReadRenderedPage(file));
   page->key[0] = key;
   return page;
 }
 
 // 64 of every kind: transcriptions, searches over several pages, text alone, greedy and drawn with
 // every penalty; every fourth page is that of an earlier request.
-std::vector<Question> MixedQuestions() {
+std::vector<EngineQuestion> MixedQuestions() {
   std::ifstream file(std::string(kSamples) + "pages.json");
-  std::vector<Question> questions;
+  std::vector<EngineQuestion> questions;
   std::vector<std::shared_ptr<const PageImage>> known;
+  for (int i = 0; i < 16; ++i) {  // first, so that they run together and outgrow a small pool
+    questions.emplace_back().text = "Tell me about number " + std::to_string(i);
+  }
   for (const auto& item : nlohmann::json::parse(file)) {
-    Question question;
+    EngineQuestion question;
     question.text = item["prompt"];
     for (const auto& image : item["images"]) {
       const auto key = static_cast<uint8_t>(known.size());
@@ -62,15 +44,10 @@ std::vector<Question> MixedQuestions() {
     if (questions.size() % 4 == 3) question.pages.front() = known[known.size() / 2];
     questions.push_back(std::move(question));
   }
-  while (questions.size() < 64) {
-    Question question;
-    question.text = "Tell me about number " + std::to_string(questions.size());
-    questions.push_back(std::move(question));
-  }
   for (size_t i = 0; i < questions.size(); ++i) {
     questions[i].max_tokens = static_cast<int64_t>(4 + i % 20);
     SamplingParams& sampling = questions[i].sampling;
-    if (questions[i].pages.empty()) {  // long answers, which make a small pool preempt
+    if (questions[i].pages.empty()) {
       questions[i].max_tokens = 150;
       sampling.logit_bias = {{256, -100.0f}, {263, -100.0f}};  // nano's stop tokens
     }
@@ -106,45 +83,21 @@ class NanoEngine {
         std::move(options));
   }
 
-  std::shared_ptr<RecordingSink> Begin(const Question& question, int32_t num_samples = 1) {
+  std::shared_ptr<RecordingSink> Begin(const EngineQuestion& question) {
     auto sink = std::make_shared<RecordingSink>([](const TokenEvent&) {},
                                                 static_cast<int64_t>(question.forced.size()));
-    Request request;
-    request.id = std::to_string(next_id_++);
-    request.max_prompt_tokens = 16 + static_cast<int64_t>(question.text.size());
-    for (const auto& page : question.pages) {
-      request.max_prompt_tokens += GridOf(*page).num_tokens() + 2;
-    }
-    request.max_output_tokens = question.max_tokens;
-    request.sampling = question.sampling;
-    request.forced_output_ids = question.forced;
-    request.num_samples = num_samples;
-    request.sink = sink;
-    const auto id = engine_->Begin(std::move(request));
-    EXPECT_TRUE(id.ok()) << id.status();
-    PromptStream stream(*prompts_);
-    for (size_t i = 0; i < question.pages.size(); ++i) {
-      const PageImage& page = *question.pages[i];
-      stream.AddPage(GridOf(page));
-      engine_->OfferPage(*id, HashPage({page.key, page.width, page.height, 1, false, ""}),
-                         stream.Take());
-      const std::optional<bool> have = sink->AwaitDecision(i);
-      if (have.has_value() && !*have) engine_->AddPage(*id, question.pages[i]);
-    }
-    stream.AddText(question.text);
-    stream.Finish();
-    engine_->FinishPrompt(*id, stream.Take());
+    glyph::vlm::Ask(*engine_, *prompts_, std::to_string(next_id_++), question, sink);
     return sink;
   }
 
-  std::vector<int32_t> Ask(const Question& question) {
+  std::vector<int32_t> Ask(const EngineQuestion& question) {
     const auto sink = Begin(question);
     EXPECT_TRUE(sink->AwaitEnd().ok());
     return sink->tokens();
   }
 
   // All at once, by a client each.
-  std::vector<std::vector<int32_t>> AskAll(const std::vector<Question>& questions) {
+  std::vector<std::vector<int32_t>> AskAll(const std::vector<EngineQuestion>& questions) {
     std::vector<std::vector<int32_t>> tokens(questions.size());
     std::vector<std::thread> clients;
     for (size_t i = 0; i < questions.size(); ++i) {
@@ -176,7 +129,7 @@ class NanoEngineTest : public testing::Test {
     StepBudget alone = Chunks(1 << 20, /*reuse=*/false);
     alone.idle_ms = 1e9;  // every prompt at once
     NanoEngine engine(alone);
-    for (const Question& question : questions_) alone_.push_back(engine.Ask(question));
+    for (const EngineQuestion& question : questions_) alone_.push_back(engine.Ask(question));
   }
 
   static void ExpectTheTokensOfEachAlone(NanoEngine& engine) {
@@ -189,24 +142,24 @@ class NanoEngineTest : public testing::Test {
     EXPECT_EQ(stats.counts.finished, static_cast<int64_t>(questions_.size()));
   }
 
-  static inline std::vector<Question> questions_;
+  static inline std::vector<EngineQuestion> questions_;
   static inline std::vector<std::vector<int32_t>> alone_;
 };
 
-TEST_F(NanoEngineTest, ChunksDoNotChangeTheTokens) {
-  for (const int64_t chunk : {16, 64, 256, 1 << 20}) {
-    SCOPED_TRACE(testing::Message() << "chunks of " << chunk);
-    NanoEngine engine(Chunks(chunk, /*reuse=*/false));
+TEST_F(NanoEngineTest, ChunksAndCachesDoNotChangeTheTokens) {
+  struct Case {
+    int64_t chunk;
+    bool reuse;
+  };
+  for (const auto& [chunk, reuse] :
+       {Case{16, false}, Case{64, true}, Case{256, false}, Case{1 << 20, true}}) {
+    SCOPED_TRACE(testing::Message() << "chunks of " << chunk << ", caches " << reuse);
+    NanoEngine engine(Chunks(chunk, reuse));
     ExpectTheTokensOfEachAlone(engine);
+    if (!reuse) continue;
+    EXPECT_EQ(engine.AskAll(questions_), alone_);  // now that all of it is known
+    EXPECT_GT(engine.Stats().counts.scheduler.reused_tokens, 5000);
   }
-}
-
-TEST_F(NanoEngineTest, CachesDoNotChangeTheTokens) {
-  NanoEngine engine(Chunks(256, /*reuse=*/true));
-  ExpectTheTokensOfEachAlone(engine);
-  const auto again = engine.AskAll(questions_);
-  EXPECT_EQ(again, alone_);
-  EXPECT_GT(engine.Stats().counts.scheduler.reused_tokens, 5000);
 }
 
 TEST_F(NanoEngineTest, APoolFourTimesTooSmallDoesNotChangeTheTokens) {
@@ -220,7 +173,7 @@ TEST_F(NanoEngineTest, APoolFourTimesTooSmallDoesNotChangeTheTokens) {
 
 TEST_F(NanoEngineTest, ResumingAtARandomTokenDoesNotChangeTheTokens) {
   std::mt19937 random(20261124);
-  std::vector<Question> resumed = questions_;
+  std::vector<EngineQuestion> resumed = questions_;
   for (size_t i = 0; i < resumed.size(); ++i) {
     const auto cut = static_cast<ptrdiff_t>(random() % alone_[i].size());
     resumed[i].forced.assign(alone_[i].begin(), alone_[i].begin() + cut);
@@ -235,16 +188,17 @@ TEST_F(NanoEngineTest, ResumingAtARandomTokenDoesNotChangeTheTokens) {
 }
 
 TEST_F(NanoEngineTest, SamplesOfOneRequestAreThoseOfTheirSeeds) {
-  Question question = questions_[2];
+  EngineQuestion question = questions_[20];  // of a page, drawn
   question.max_tokens = 40;
   NanoEngine engine(Chunks(64, /*reuse=*/true));
   std::vector<std::vector<int32_t>> expected;
   for (uint64_t sample = 0; sample < 3; ++sample) {
-    Question one = question;
+    EngineQuestion one = question;
     one.sampling.seed += sample;
     expected.push_back(engine.Ask(one));
   }
-  const auto sink = engine.Begin(question, 3);
+  question.num_samples = 3;
+  const auto sink = engine.Begin(question);
   ASSERT_TRUE(sink->AwaitEnd().ok());
   for (int32_t sample = 0; sample < 3; ++sample) {
     EXPECT_EQ(sink->tokens(sample), expected[static_cast<size_t>(sample)]);

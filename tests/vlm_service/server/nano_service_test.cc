@@ -10,11 +10,11 @@
 #include "nlohmann/json.hpp"
 #include "proto/base/sha256.h"
 #include "proto/rpc/server_runner.h"
+#include "tests/fakes/engine_client.h"
 #include "tests/fakes/vlm_client.h"
 #include "vlm_service/engine/self_test.h"
 #include "vlm_service/model_folder.h"
 #include "vlm_service/server/vlm_service_impl.h"
-#include "vlm_service/tools/png_image.h"
 
 namespace glyph::vlm {
 namespace {
@@ -59,13 +59,10 @@ class NanoServiceTest : public testing::Test {
   }
 
   static ClientPage ReadPage(uint32_t index, const std::string& file) {
-    const auto image = ReadPng(file);
-    EXPECT_TRUE(image.ok()) << image.status();
-    ClientPage page = RenderedPage(index, static_cast<uint32_t>(image->width),
-                                   static_cast<uint32_t>(image->height));
-    for (size_t i = 0; i < page.pixels.size(); ++i) {
-      page.pixels[i] = static_cast<char>(image->pixels[3 * i]);  // gray
-    }
+    const PageImage image = ReadRenderedPage(file);
+    ClientPage page = RenderedPage(index, static_cast<uint32_t>(image.width),
+                                   static_cast<uint32_t>(image.height));
+    page.pixels.assign(image.pixels.begin(), image.pixels.end());
     page.header.set_page_key(base::ToBytes(base::Sha256().Update(page.pixels).Finish()));
     page.header.set_profile_fingerprint(model_->served.profile_fingerprint.empty()
                                             ? std::string(32, 'F')
