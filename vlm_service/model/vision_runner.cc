@@ -25,9 +25,10 @@ void VisionRunner::Run(const VisionSlice& slice) {
   Work& work = it->second;
   const int32_t end = slice.first_unit + slice.num_units;
   TORCH_CHECK(end <= limits_.VisionUnits(slice.grid), "a page has fewer units");
-  for (; work.next_unit < end; ++work.next_unit) {
-    RunUnit(slice, work.next_unit, work);
+  for (int32_t unit = std::max(slice.first_unit, 1); unit < end; ++unit) {
+    RunLayerUnit(slice, unit - 1, work);
   }
+  work.next_unit = end;
   if (end == limits_.VisionUnits(slice.grid)) {
     TakeBack(std::move(work.memory));
     begun_.erase(it);
@@ -42,8 +43,8 @@ VisionRunner::Work VisionRunner::Begin(const VisionSlice& slice) {
   return work;
 }
 
-void VisionRunner::RunUnit(const VisionSlice& slice, int32_t unit, Work& work) {
-  const int32_t parts = limits_.VisionUnits(slice.grid) / limits_.vision_layers;
+void VisionRunner::RunLayerUnit(const VisionSlice& slice, int32_t unit, Work& work) {
+  const int32_t parts = (limits_.VisionUnits(slice.grid) - 1) / limits_.vision_layers;
   const int64_t size =
       limits_.vision_unit_tokens == 0 ? slice.grid.num_tokens() : limits_.vision_unit_tokens;
   const int32_t layer = unit / parts;

@@ -46,7 +46,8 @@ class VisionRunner {
   };
 
   Work Begin(const VisionSlice& slice);
-  void RunUnit(const VisionSlice& slice, int32_t unit, Work& work);
+  // Unit 0 is the first one after the embedding.
+  void RunLayerUnit(const VisionSlice& slice, int32_t unit, Work& work);
   // Keeps the larger one for the next page.
   void TakeBack(std::unique_ptr<ActivationArena> memory);
 

@@ -12,7 +12,7 @@ struct LinearWeights {
 // Whose rows an operation gets. It decides the kernel and with it what a row's result may depend
 // on.
 enum class Rows {
-  kOneSequence,    // rows of one prompt or page: the library's GEMM, its sums are its affair
+  kOneSequence,    // rows of one prompt or page: may be the library's GEMM, its sums are its affair
   kManySequences,  // one row a sequence: its result does not depend on the other rows
 };
 

@@ -7,13 +7,13 @@ namespace glyph::vlm {
 
 // What an executor can hold; fixed for its life.
 struct ExecutorLimits {
-  int32_t num_blocks = 0;          // KV blocks
-  int32_t block_tokens = 0;        // tokens of one block
-  int32_t max_slots = 0;           // sequences at once
-  int64_t max_vision_tokens = 0;   // image tokens of pages held or begun
-  int64_t context_tokens = 0;      // prompt and output of one sequence
-  int32_t vision_layers = 1;       // a page's encoding is cut into units: one layer ...
-  int64_t vision_unit_tokens = 0;  // ... over the rows of so many image tokens; 0: of all
+  int32_t num_blocks = 0;         // KV blocks
+  int32_t block_tokens = 0;       // tokens of one block
+  int32_t max_slots = 0;          // sequences at once
+  int64_t max_vision_tokens = 0;  // image tokens of pages held or begun
+  int64_t context_tokens = 0;     // prompt and output of one sequence
+  int32_t vision_layers = 1;  // a page is encoded in units: first it is embedded, then one layer
+  int64_t vision_unit_tokens = 0;  // over the rows of so many image tokens each; 0: of all
 
   int64_t pool_tokens() const { return int64_t{num_blocks} * block_tokens; }
 
@@ -29,7 +29,7 @@ struct ExecutorLimits {
   int32_t VisionUnits(const PageGrid& grid) const {
     const int64_t tokens = grid.num_tokens();
     const int64_t rows = vision_unit_tokens == 0 ? tokens : vision_unit_tokens;
-    return vision_layers * static_cast<int32_t>((tokens + rows - 1) / rows);
+    return 1 + vision_layers * static_cast<int32_t>((tokens + rows - 1) / rows);
   }
 };
 

@@ -89,18 +89,25 @@ double PagePipeline::Plan(Sequence& sequence, const StepCost& cost, StepPlan& pl
     const VisionCache::Page& entry = cache_.Get(*page.held);
     const int32_t left = entry.num_units - entry.num_units_done;
     if (left == 0 || in_step_.contains(entry.id)) continue;
-    const double unit_share = 1.0 / entry.num_units;
-    const double unit_ms = cost.vision.Predict(StepCost::Vision(page.grid, unit_share));
-    auto units = static_cast<int32_t>(std::min<double>(left, room.ms / (unit_ms + 1e-6)));
-    if (units < 1 && !(plan.vision.empty() && plan.prefill.empty())) return planned_ms;
-    units = std::max(units, 1);
+    // The first unit embeds the page, the others are alike.
+    const int32_t embeds = entry.num_units_done == 0 ? 1 : 0;
+    const auto features = [&](int32_t layer_units) {
+      return StepCost::Vision(page.grid, embeds != 0,
+                              static_cast<double>(layer_units) / (entry.num_units - 1));
+    };
+    const double embed_ms = cost.vision.Predict(features(0));
+    const double unit_ms = cost.vision.Predict(features(1)) - embed_ms;
+    const double fitting = embeds + (room.ms - embed_ms) / (unit_ms + 1e-6);
+    if (fitting < 1 && !(plan.vision.empty() && plan.prefill.empty())) return planned_ms;
+    const auto units = static_cast<int32_t>(std::clamp<double>(fitting, 1, left));
     plan.vision.push_back({entry.id, entry.image, entry.grid, entry.num_units_done, units});
     in_step_[entry.id] = units;
     page.encoded_here = true;
-    const auto features = StepCost::Vision(page.grid, unit_share * units);
-    for (size_t i = 0; i < features.size(); ++i) step_features_[i] += features[i];
-    planned_ms += unit_ms * units;
-    room.ms -= unit_ms * units;
+    const LinearCost::Features added = features(units - embeds);
+    for (size_t i = 0; i < added.size(); ++i) step_features_[i] += added[i];
+    const double slice_ms = embed_ms + unit_ms * (units - embeds);
+    planned_ms += slice_ms;
+    room.ms -= slice_ms;
     if (units < left) return planned_ms;
   }
   return planned_ms;

@@ -7,7 +7,7 @@ namespace glyph::vlm {
 // one unit of work always goes.
 struct StepBudget {
   double idle_ms = 80;          // while nothing decodes: how late a cancel may be heard
-  double decode_stretch = 1.2;  // while something does: so many times what decoding itself takes
+  double decode_stretch = 1.4;  // while something does: so many times what decoding itself takes
   double quantum_ms = 250;      // of FairShare
   int64_t max_chunk_tokens = 1024;
   bool reuse_prefixes = true;  // share blocks and pages between sequences

@@ -10,11 +10,10 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
   GLYPH_CHECK(step_.has_value());
   StepInFlight step = *std::exchange(step_, std::nullopt);
   const LinearCost::Features vision_features = pages_.Commit(counts_);
-  if (vision_features[0] > 0) cost_.vision.Observe(vision_features, result.vision_ms);
+  if (vision_features[1] > 0) cost_.vision.Observe(vision_features, result.vision_ms);
   if (!step.chunks.empty()) cost_.prefill.Observe(step.prefill_features, result.prefill_ms);
   if (!step.decode.empty()) {
-    const auto num_rows = static_cast<int64_t>(step.decode.size());
-    cost_.decode.Observe(StepCost::Decode(num_rows), result.decode_ms);
+    cost_.decode.Observe(step.decode_features, result.decode_ms);
   }
   std::vector<SequenceId> rows;
   size_t next = 0;

@@ -21,6 +21,7 @@ struct StepInFlight {
   std::vector<ChunkInFlight> chunks;
   std::vector<SequenceId> decode;
   std::vector<SequenceId> vision;  // whose pages are worked on
+  LinearCost::Features decode_features = {};
   LinearCost::Features prefill_features = {};
   std::unordered_set<ContentHash> blocks;  // that the chunks complete
 };

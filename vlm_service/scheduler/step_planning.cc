@@ -36,6 +36,7 @@ void Scheduler::PlanDecode(StepPlan& plan) {
   std::stable_sort(order.begin(), order.end(), [](const Sequence* a, const Sequence* b) {
     return a->spec.priority > b->spec.priority;
   });
+  int64_t kv_tokens = 0;
   for (Sequence* sequence : order) {
     const int64_t index = sequence->num_computed;
     while (sequence->phase == Sequence::Phase::kDecode &&
@@ -49,14 +50,15 @@ void Scheduler::PlanDecode(StepPlan& plan) {
     plan.decode.push_back(
         {.slot = sequence->slot, .kv_length = index, .position = sequence->position(0, index)});
     step_->decode.push_back(sequence->spec.id);
+    kv_tokens += index;
   }
+  step_->decode_features = StepCost::Decode(static_cast<int64_t>(plan.decode.size()), kv_tokens);
 }
 
 void Scheduler::PlanPrefill(StepPlan& plan) {
   StepRoom room{.ms = budget_.idle_ms};
   if (!plan.decode.empty()) {
-    const auto num_rows = static_cast<int64_t>(plan.decode.size());
-    room.ms = budget_.decode_stretch * cost_.decode.Predict(StepCost::Decode(num_rows));
+    room.ms = budget_.decode_stretch * cost_.decode.Predict(step_->decode_features);
   }
   for (Sequence* sequence : InOrder(Sequence::Phase::kPrefill)) {
     ReusePrefix(*sequence);
@@ -137,13 +139,16 @@ void Scheduler::SyncTable(Sequence& sequence, int64_t end, StepPlan& plan) {
   }
 }
 
+// A chunk costs something however short it is: one of less than a block waits for a step that has
+// nothing else to do, and even then has a quarter of a block.
 int64_t Scheduler::ChunkTokens(const Sequence& sequence, bool forced, double budget_ms) const {
   const int64_t first = sequence.num_computed;
   int64_t count = std::min(pages_.PrefillEnd(sequence) - first, budget_.max_chunk_tokens);
   if (count <= 0) return 0;
-  const int64_t least = forced ? std::min<int64_t>(count, limits_.block_tokens) : 0;
-  while (count > least &&
-         cost_.prefill.Predict(StepCost::Prefill(count, first)) > std::max(budget_ms, 0.0)) {
+  const int64_t least =
+      std::min<int64_t>(count, forced ? limits_.block_tokens / 4 : limits_.block_tokens);
+  while (cost_.prefill.Predict(StepCost::Prefill(count, first)) > budget_ms) {
+    if (count == least) return forced ? least : 0;
     count = std::max(least, count - std::max<int64_t>(1, count / 8));
   }
   return count;

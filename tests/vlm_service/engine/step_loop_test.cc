@@ -63,7 +63,7 @@ TEST_F(StepLoopTest, EncodesPagesAsTheyCome) {
   EXPECT_EQ(sink_->finished()->visual_tokens, 20);
   EXPECT_EQ(sink_->finished()->prompt_tokens, 23);
   EXPECT_EQ(sink_->finished()->cached_tokens, 0);
-  EXPECT_EQ(sink_->finished()->vision_time, absl::Milliseconds(2));  // the fake's 1 ms a unit
+  EXPECT_EQ(sink_->finished()->vision_time, absl::Milliseconds(4));  // the fake's 1 ms a unit
   executor_->AwaitNoSlots();
 }
 
@@ -78,7 +78,7 @@ TEST_F(StepLoopTest, NeedsNoPixelsOfAPageItKnows) {
     engine_->FinishPrompt(*id, stream.Text({7}));
     ASSERT_TRUE(sink->AwaitEnd().ok());
     EXPECT_EQ(sink->decisions()[0].have, have);
-    EXPECT_EQ(sink->finished()->vision_time, absl::Milliseconds(have ? 0 : 1));
+    EXPECT_EQ(sink->finished()->vision_time, absl::Milliseconds(have ? 0 : 2));
   }
   EXPECT_EQ(executor_->num_pages_begun(), 1);
   EXPECT_EQ(engine_->Stats().counts.scheduler.pages_reused, 1);
@@ -247,7 +247,7 @@ TEST_F(StepLoopTest, CountsWhatItDid) {
   EXPECT_EQ(stats.counts.scheduler.prefilled_tokens, 12);
   EXPECT_EQ(stats.counts.scheduler.pages_encoded, 1);
   EXPECT_EQ(stats.counts.output_tokens, 4);
-  EXPECT_EQ(stats.counts.vision_ms, 1);
+  EXPECT_EQ(stats.counts.vision_ms, 2);
   EXPECT_GT(stats.counts.prefill_ms, 0);
   EXPECT_GT(stats.counts.decode_ms, 0);
   EXPECT_EQ(stats.counts.kv_blocks_used, 0);

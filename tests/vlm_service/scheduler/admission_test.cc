@@ -32,12 +32,12 @@ TEST(ExecutorLimits, RoundsBlocksUp) {
 
 TEST(ExecutorLimits, CutsAPageIntoUnits) {
   ExecutorLimits limits = kLimits;
-  EXPECT_EQ(limits.VisionUnits({3, 7}), 1);
+  EXPECT_EQ(limits.VisionUnits({3, 7}), 2);
   limits.vision_layers = 4;
-  EXPECT_EQ(limits.VisionUnits({3, 7}), 4);
+  EXPECT_EQ(limits.VisionUnits({3, 7}), 5);
   limits.vision_unit_tokens = 10;
-  EXPECT_EQ(limits.VisionUnits({3, 7}), 12);  // 21 tokens: 10, 10 and 1 for each layer
-  EXPECT_EQ(limits.VisionUnits({1, 10}), 4);
+  EXPECT_EQ(limits.VisionUnits({3, 7}), 13);  // 21 tokens: 10, 10 and 1 for each layer
+  EXPECT_EQ(limits.VisionUnits({1, 10}), 5);
 }
 
 TEST(Admission, RefusesMoreBlocksThanThePoolHas) {

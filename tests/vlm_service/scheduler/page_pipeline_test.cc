@@ -116,16 +116,16 @@ TEST_F(PagePipelineTest, EncodesTwoPagesAheadOfWhatIsPrefilled) {
 }
 
 TEST_F(PagePipelineTest, CutsAPageByTheStepsTime) {
-  cost_.vision = LinearCost({0.1, 0});  // 30 tokens: 3 ms, a unit 0.75 ms
+  cost_.vision = LinearCost({0, 0.1, 0});  // 30 tokens: 3 ms, a unit 0.75 ms
   Sequence document = Document({{1, kGrid}});
   Decide(document);
   Send(document, 1);
   StepPlan plan = Step(document, 1.6);
   ASSERT_THAT(plan.vision, SizeIs(1));
-  EXPECT_EQ(plan.vision[0].num_units, 2);
+  EXPECT_EQ(plan.vision[0].num_units, 3);  // the embedding, free here, and two layers
   plan = Step(document, 0);  // one unit always goes
   ASSERT_THAT(plan.vision, SizeIs(1));
-  EXPECT_EQ(plan.vision[0].first_unit, 2);
+  EXPECT_EQ(plan.vision[0].first_unit, 3);
   EXPECT_EQ(plan.vision[0].num_units, 1);
   EXPECT_EQ(counts_.pages_encoded, 0);
   Step(document);
@@ -234,7 +234,7 @@ TEST_F(PagePipelineTest, FinishesAPageThatAnotherSequenceBegan) {
   const StepPlan plan = Step(second);
   ASSERT_THAT(plan.vision, SizeIs(1));
   EXPECT_EQ(plan.vision[0].first_unit, 1);
-  EXPECT_EQ(plan.vision[0].num_units, 3);
+  EXPECT_EQ(plan.vision[0].num_units, 4);
 }
 
 // Small pages come and go; the large one would never find room among them.

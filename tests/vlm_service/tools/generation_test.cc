@@ -92,7 +92,7 @@ TEST(GenerationTest, PlansEncodeThenReadThenDecodeThenRelease) {
   ASSERT_TRUE(Generate(Request(2, {}), executor).ok());
   ASSERT_EQ(executor.plans.size(), 3u);
   EXPECT_EQ(executor.plans[0].vision.size(), 1u);
-  EXPECT_EQ(executor.plans[0].vision[0].num_units, 3);
+  EXPECT_EQ(executor.plans[0].vision[0].num_units, 4);
   EXPECT_EQ(executor.plans[0].started_slots.size(), 1u);
   ASSERT_EQ(executor.plans[0].table_edits.size(), 2u);
   EXPECT_EQ(executor.plans[0].table_edits[1].index, 1);

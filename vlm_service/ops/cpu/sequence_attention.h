@@ -46,6 +46,24 @@ inline void LoadLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, int6
   }
 }
 
+// The first element that head `kv_head` has of the tokens from `start` on, `start` being where a
+// block begins.
+template <typename T>
+inline int64_t KvOffset(const SequenceAttentionParams<T>& p, int64_t kv_head, int64_t start) {
+  const int64_t row =
+      p.blocks == nullptr ? start : p.blocks[start / p.block_tokens] * p.block_tokens;
+  return row * p.kv_stride + kv_head * p.kv_head_stride;
+}
+
+// Asks for a block ahead of its use: a page table leads to places no processor foresees.
+template <typename T>
+inline void PrefetchRows(const T* rows, int64_t stride, int64_t count, int64_t width) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t i = 0; i < width; i += kLine) __builtin_prefetch(rows + row * stride + i);
+  }
+}
+
 template <typename T, int G>
 inline void AttendLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, int64_t begin,
                         int64_t count, float* scratch) {
@@ -60,9 +78,12 @@ inline void AttendLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, in
   const int64_t end = seen < p.tokens ? seen : p.tokens;
   for (int64_t start = 0; start < end; start += p.block_tokens) {
     const int64_t tokens = end - start < p.block_tokens ? end - start : p.block_tokens;
-    const int64_t row =
-        p.blocks == nullptr ? start : p.blocks[start / p.block_tokens] * p.block_tokens;
-    const int64_t at = row * p.kv_stride + kv_head * p.kv_head_stride;
+    const int64_t at = KvOffset(p, kv_head, start);
+    if (p.blocks != nullptr && start + p.block_tokens < end) {
+      const int64_t next = KvOffset(p, kv_head, start + p.block_tokens);
+      PrefetchRows(p.k + next, p.kv_stride, p.block_tokens, p.head_dim);
+      PrefetchRows(p.v + next, p.kv_stride, p.block_tokens, p.head_dim);
+    }
     const Strided keys = FloatRows(p.k + at, p.kv_stride, tokens, p.head_dim, state.copy);
     Multiply<G>(state.scores, nullptr, keys, state.q, tokens, p.head_dim);
     Weigh(state, start, tokens);
