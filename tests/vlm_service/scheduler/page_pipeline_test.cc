@@ -123,7 +123,7 @@ TEST_F(PagePipelineTest, CutsAPageByTheStepsTime) {
   StepPlan plan = Step(document, 1.6);
   ASSERT_THAT(plan.vision, SizeIs(1));
   EXPECT_EQ(plan.vision[0].num_units, 3);  // the embedding, free here, and two layers
-  plan = Step(document, 0);  // one unit always goes
+  plan = Step(document, 0);                // one unit always goes
   ASSERT_THAT(plan.vision, SizeIs(1));
   EXPECT_EQ(plan.vision[0].first_unit, 3);
   EXPECT_EQ(plan.vision[0].num_units, 1);
