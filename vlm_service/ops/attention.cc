@@ -115,8 +115,7 @@ void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
     const int64_t tasks = q.size(0) * kv_heads;
     const int64_t cost = 2 * params.group * params.head_dim * tokens * kv_heads / tasks;
     ParallelFor(0, tasks, GrainSize(cost), [&](int64_t begin, int64_t end) {
-      std::vector<float> scratch(
-          cpu::PagedAttentionScratch(params.group, params.head_dim, params.block_tokens));
+      std::vector<float> scratch(cpu::PagedAttentionScratch(params.group, params.head_dim));
       cpu::KernelsOf<T>().paged_attention(params, begin, end, scratch.data());
     });
   });

@@ -50,7 +50,7 @@ struct SequenceAttentionParams {
 };
 
 // Floats an attention needs for one thread.
-int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tokens);
+int64_t PagedAttentionScratch(int64_t group, int64_t head_dim);
 
 int64_t SequenceAttentionTasks(int64_t rows, int64_t group, int64_t kv_heads);
 int64_t SequenceAttentionScratch(int64_t head_dim, int64_t block_tokens);

@@ -24,8 +24,8 @@ Level DetectLevel() {
 
 }  // namespace
 
-int64_t PagedAttentionScratch(int64_t group, int64_t head_dim, int64_t block_tokens) {
-  return group * (2 * head_dim + block_tokens + 2);
+int64_t PagedAttentionScratch(int64_t group, int64_t head_dim) {
+  return group * (2 * head_dim + 2);
 }
 
 int64_t SequenceAttentionTasks(int64_t rows, int64_t group, int64_t kv_heads) {

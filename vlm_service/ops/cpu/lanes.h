@@ -96,24 +96,40 @@ inline float Sum(const FloatRegister (&lanes)[kRegisters]) {
   return Fold<float>(Fold<Lanes2>(Fold<Lanes4>(Fold<Lanes8>(lanes))));
 }
 
-// sum_k a[k] * b[k] in float32. Whatever the registers' width, lane l sums every k = l modulo 16.
+// Adds a[k] * b[k], k < count, to the 16 lanes: whatever the registers' width, lane l gets every
+// k = l modulo 16.
 template <typename A, typename B>
-inline float Dot(const A* a, const B* b, int64_t count) {
-  FloatRegister sums[kRegisters] = {};
+inline void AddProducts(FloatRegister (&lanes)[kRegisters], const A* a, const B* b, int64_t count) {
   int64_t k = 0;
   for (; k + kLanes <= count; k += kLanes) {
     for (int64_t i = 0; i < kRegisters; ++i) {
-      sums[i] += Load(a + k + i * kWidth) * Load(b + k + i * kWidth);
+      lanes[i] += Load(a + k + i * kWidth) * Load(b + k + i * kWidth);
     }
   }
   if (k < count) {
     const Tail a_tail(a + k, count - k);
     const Tail b_tail(b + k, count - k);
     for (int64_t i = 0; i < kRegisters; ++i) {
-      sums[i] += Load(a_tail.values + i * kWidth) * Load(b_tail.values + i * kWidth);
+      lanes[i] += Load(a_tail.values + i * kWidth) * Load(b_tail.values + i * kWidth);
     }
   }
-  return Sum(sums);
+}
+
+// sum_k a[k] * b[k] in float32.
+template <typename A, typename B>
+inline float Dot(const A* a, const B* b, int64_t count) {
+  FloatRegister lanes[kRegisters] = {};
+  AddProducts(lanes, a, b, count);
+  return Sum(lanes);
+}
+
+// Asks for rows ahead of their use: a block table leads to places no processor foresees.
+template <typename T>
+inline void PrefetchRows(const T* rows, int64_t stride, int64_t count, int64_t width) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t i = 0; i < width; i += kLine) __builtin_prefetch(rows + row * stride + i);
+  }
 }
 
 }  // namespace

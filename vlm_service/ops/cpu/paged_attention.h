@@ -3,61 +3,71 @@
 
 #include <cstdint>
 
-#include "vlm_service/ops/cpu/lanes.h"
+#include "vlm_service/ops/cpu/exponential.h"
+#include "vlm_service/ops/cpu/lane_sums.h"
 
 namespace glyph::vlm::cpu {
 namespace {
 
-// out[i] += factor * v[i]
-template <typename T>
-inline void ScaleAdd(float* out, float factor, const T* v, int64_t count) {
-  int64_t i = 0;
-  for (; i + kWidth <= count; i += kWidth) {
-    const FloatRegister sum = Load(out + i) + factor * Load(v + i);
-    __builtin_memcpy(out + i, &sum, sizeof(sum));
+// out[i] = out[i] * factor + sum_t weights[t] * rows[t * stride + i], for N registers of out.
+template <int N, typename T>
+inline void AddWeighted(float* out, float factor, const float* weights, const T* rows,
+                        int64_t stride, int64_t count) {
+  FloatRegister sums[N];
+  for (int n = 0; n < N; ++n) sums[n] = Load(out + n * kWidth) * factor;
+  for (int64_t t = 0; t < count; ++t) {
+    for (int n = 0; n < N; ++n) sums[n] += weights[t] * Load(rows + t * stride + n * kWidth);
   }
-  for (; i < count; ++i) {
-    out[i] += factor * ToFloat(v[i]);
-  }
+  for (int n = 0; n < N; ++n) Store(out + n * kWidth, sums[n]);
 }
 
 // The running softmax of one KV head's query group: maxima, sums and unnormalised outputs.
 struct SoftmaxState {
-  float* q;       // [group, head_dim], scaled
-  float* out;     // [group, head_dim]
-  float* scores;  // [group, block_tokens]
-  float* max;     // [group]
-  float* sum;     // [group]
+  float* q;    // [group, head_dim], scaled
+  float* out;  // [group, head_dim]
+  float* max;  // [group]
+  float* sum;  // [group]
 };
 
-// Adds the first `tokens` tokens of one block. `k` and `v` are at the block's first token.
-template <typename T>
-inline void AddBlock(const PagedAttentionParams<T>& p, const SoftmaxState& state, const T* k,
-                     const T* v, int64_t tokens) {
-  const int64_t token_stride = p.kv_heads * p.head_dim;
-  for (int64_t t = 0; t < tokens; ++t) {
-    for (int64_t g = 0; g < p.group; ++g) {
-      state.scores[g * p.block_tokens + t] =
-          Dot(state.q + g * p.head_dim, k + t * token_stride, p.head_dim);
-    }
+// Turns the scores of `count` tokens into weights; returns what their maximum makes of the sums and
+// outputs before it. The weights from `count` to kLanes are 0.
+inline float WeighTokens(float* scores, int64_t count, float& max, float& sum) {
+  for (int64_t t = count; t < kLanes; ++t) scores[t] = -INFINITY;
+  float new_max = max;
+  for (int64_t t = 0; t < count; ++t) new_max = scores[t] > new_max ? scores[t] : new_max;
+  FloatRegister weights[kRegisters];
+  for (int64_t i = 0; i < kRegisters; ++i) {
+    weights[i] = Exp(Load(scores + i * kWidth) - new_max);
+    Store(scores + i * kWidth, weights[i]);
   }
+  const float correction = Exp(FloatRegister{} + (max - new_max))[0];
+  sum = sum * correction + Sum(weights);
+  max = new_max;
+  return correction;
+}
+
+// Adds `tokens` tokens of one block, at most kLanes. `k` and `v` are at the first of them.
+template <typename T>
+inline void AddTokens(const PagedAttentionParams<T>& p, const SoftmaxState& state, const T* k,
+                      const T* v, int64_t tokens) {
+  constexpr int kColumns = 4;  // registers of out at once
+  const int64_t stride = p.kv_heads * p.head_dim;
   for (int64_t g = 0; g < p.group; ++g) {
-    float* scores = state.scores + g * p.block_tokens;
-    float new_max = state.max[g];
-    for (int64_t t = 0; t < tokens; ++t) {
-      new_max = scores[t] > new_max ? scores[t] : new_max;
-    }
-    const float correction = expf(state.max[g] - new_max);
+    float scores[kLanes];
+    DotRows(scores, state.q + g * p.head_dim, k, stride, tokens, p.head_dim);
+    const float correction = WeighTokens(scores, tokens, state.max[g], state.sum[g]);
     float* out = state.out + g * p.head_dim;
-    for (int64_t i = 0; i < p.head_dim; ++i) {
-      out[i] *= correction;
+    int64_t i = 0;
+    for (; i + kColumns * kWidth <= p.head_dim; i += kColumns * kWidth) {
+      AddWeighted<kColumns>(out + i, correction, scores, v + i, stride, tokens);
     }
-    state.sum[g] *= correction;
-    state.max[g] = new_max;
-    for (int64_t t = 0; t < tokens; ++t) {
-      const float weight = expf(scores[t] - new_max);
-      state.sum[g] += weight;
-      ScaleAdd(out, weight, v + t * token_stride, p.head_dim);
+    for (; i + kWidth <= p.head_dim; i += kWidth) {
+      AddWeighted<1>(out + i, correction, scores, v + i, stride, tokens);
+    }
+    for (; i < p.head_dim; ++i) {
+      float value = out[i] * correction;
+      for (int64_t t = 0; t < tokens; ++t) value += scores[t] * ToFloat(v[t * stride + i]);
+      out[i] = value;
     }
   }
 }
@@ -75,11 +85,24 @@ inline void AttendGroup(const PagedAttentionParams<T>& p, int64_t row, int64_t k
     state.max[g] = -INFINITY;
     state.sum[g] = 0.0f;
   }
-  const int64_t block_stride = p.block_tokens * p.kv_heads * p.head_dim;
-  for (int64_t done = 0; done < p.lengths[row]; done += p.block_tokens) {
-    const int64_t left = p.lengths[row] - done;
-    const int64_t at = p.blocks[row][done / p.block_tokens] * block_stride + kv_head * p.head_dim;
-    AddBlock(p, state, p.k + at, p.v + at, left < p.block_tokens ? left : p.block_tokens);
+  const int64_t stride = p.kv_heads * p.head_dim;
+  const auto at = [&](int64_t token) {
+    return (p.blocks[row][token / p.block_tokens] * p.block_tokens + token % p.block_tokens) *
+               stride +
+           kv_head * p.head_dim;
+  };
+  const int64_t length = p.lengths[row];
+  const int64_t step = p.block_tokens < kLanes ? p.block_tokens : kLanes;
+  for (int64_t block = 0; block < length; block += p.block_tokens) {
+    const int64_t end = length - block < p.block_tokens ? length : block + p.block_tokens;
+    if (end < length) {
+      PrefetchRows(p.k + at(end), stride, p.block_tokens, p.head_dim);
+      PrefetchRows(p.v + at(end), stride, p.block_tokens, p.head_dim);
+    }
+    for (int64_t token = block; token < end; token += step) {
+      AddTokens(p, state, p.k + at(token), p.v + at(token),
+                end - token < step ? end - token : step);
+    }
   }
   for (int64_t i = 0; i < width; ++i) {
     p.out[offset + i] = Round<T>(state.out[i] / state.sum[i / p.head_dim]);
@@ -92,9 +115,8 @@ void PagedAttention(const PagedAttentionParams<T>& p, int64_t begin, int64_t end
   const SoftmaxState state = {
       .q = scratch,
       .out = scratch + width,
-      .scores = scratch + 2 * width,
-      .max = scratch + 2 * width + p.group * p.block_tokens,
-      .sum = scratch + 2 * width + p.group * (p.block_tokens + 1),
+      .max = scratch + 2 * width,
+      .sum = scratch + 2 * width + p.group,
   };
   for (int64_t task = begin; task < end; ++task) {
     AttendGroup(p, task / p.kv_heads, task % p.kv_heads, state);

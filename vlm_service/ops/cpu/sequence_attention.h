@@ -55,15 +55,6 @@ inline int64_t KvOffset(const SequenceAttentionParams<T>& p, int64_t kv_head, in
   return row * p.kv_stride + kv_head * p.kv_head_stride;
 }
 
-// Asks for a block ahead of its use: a page table leads to places no processor foresees.
-template <typename T>
-inline void PrefetchRows(const T* rows, int64_t stride, int64_t count, int64_t width) {
-  constexpr int64_t kLine = 64 / sizeof(T);
-  for (int64_t row = 0; row < count; ++row) {
-    for (int64_t i = 0; i < width; i += kLine) __builtin_prefetch(rows + row * stride + i);
-  }
-}
-
 template <typename T, int G>
 inline void AttendLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, int64_t begin,
                         int64_t count, float* scratch) {

@@ -31,7 +31,7 @@ struct PagedCase {
     for (int64_t r = row; r < row + rows; ++r) blocks.push_back(tables[r].data());
     constexpr int64_t kWidth = kKvHeads * kGroup * kHeadDim;
     std::vector<T> out(rows * kWidth);
-    std::vector<float> scratch(PagedAttentionScratch(kGroup, kHeadDim, kBlockTokens));
+    std::vector<float> scratch(PagedAttentionScratch(kGroup, kHeadDim));
     KernelsOf<T>(level).paged_attention({.q = q.data() + row * kWidth,
                                          .k = k.data(),
                                          .v = v.data(),
