@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "vlm_service/ops/cpu/lanes.h"
+#include "vlm_service/ops/cpu/lane_sums.h"
 
 namespace glyph::vlm::cpu {
 namespace {
@@ -47,6 +47,18 @@ inline void AddTail(TileSums<R, N>& sums, const float* x, const T* weight, int64
   }
 }
 
+// The sums of a tile's lanes: side by side where they fill a register, else one by one.
+template <int R, int N>
+inline void SumTile(float* totals, const TileSums<R, N>& sums) {
+  if constexpr (R * N == kWidth) {
+    FloatRegister rows[kWidth];
+    for (int i = 0; i < kWidth; ++i) rows[i] = FoldRegisters(sums[i / N][i % N]);
+    Store(totals, SumRows<kWidth / 2>(rows));
+  } else {
+    for (int i = 0; i < R * N; ++i) totals[i] = Sum(sums[i / N][i % N]);
+  }
+}
+
 // A tile of R rows by N outputs. Each of its sums is Dot's, so that the shape of the tile never
 // shows in a result; it only decides how often x and weights are loaded.
 template <typename T, int R, int N>
@@ -61,10 +73,12 @@ inline void LinearTile(const LinearParams<T>& p, int64_t row, int64_t column) {
   if (k < p.inner) {
     AddTail<T, R, N>(sums, x + k, weight + k, p.inner, p.inner - k);
   }
+  float totals[R * N];
+  SumTile(totals, sums);
   for (int r = 0; r < R; ++r) {
     for (int n = 0; n < N; ++n) {
       const float bias = p.bias == nullptr ? 0.0f : ToFloat(p.bias[column + n]);
-      p.out[(row + r) * p.out_stride + column + n] = Round<T>(Sum(sums[r][n]) + bias);
+      p.out[(row + r) * p.out_stride + column + n] = Round<T>(totals[r * N + n] + bias);
     }
   }
 }
