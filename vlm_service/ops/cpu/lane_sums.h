@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <utility>
 
 #include "vlm_service/ops/cpu/lanes.h"
 
@@ -8,18 +9,20 @@ namespace glyph::vlm::cpu {
 namespace {
 
 // Of a and b, each made of parts of 2 * H lanes: every part's lower half plus its upper half, a's
-// parts first.
-template <int H>
-inline FloatRegister AddHalves(FloatRegister a, FloatRegister b) {
-  WordRegister lower = {};
-  for (uint32_t i = 0; i < kWidth; ++i) lower[i] = i / H * 2 * H + i % H;
-  return __builtin_shuffle(a, b, lower) + __builtin_shuffle(a, b, lower + H);
+// parts first. I is 0 .. kWidth - 1.
+template <int H, int... I>
+inline FloatRegister AddHalves(FloatRegister a, FloatRegister b,
+                               std::integer_sequence<int, I...> /*lanes*/) {
+  const FloatRegister lower = __builtin_shufflevector(a, b, (I / H * 2 * H + I % H)...);
+  const FloatRegister upper = __builtin_shufflevector(a, b, (I / H * 2 * H + I % H + H)...);
+  return lower + upper;
 }
 
 // Element i of the result is the sum of row i; 2 * H rows. Changes them.
 template <int H>
 inline FloatRegister SumRows(FloatRegister* rows) {
-  for (int i = 0; i < H; ++i) rows[i] = AddHalves<H>(rows[2 * i], rows[2 * i + 1]);
+  constexpr std::make_integer_sequence<int, static_cast<int>(kWidth)> kEach;
+  for (int i = 0; i < H; ++i) rows[i] = AddHalves<H>(rows[2 * i], rows[2 * i + 1], kEach);
   if constexpr (H == 1) {
     return rows[0];
   } else {
