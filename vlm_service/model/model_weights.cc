@@ -146,6 +146,8 @@ absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(const std::stri
     base::LogError("weights_not_loaded", {{"cause", CauseOf(error)}});
     return absl::InternalError("the weights could not be loaded; the log says why");
   }
+  // First: a damaged file explains what else is wrong.
+  GLYPH_RETURN_IF_ERROR(weights->file_->AwaitChecks());
   GLYPH_RETURN_IF_ERROR(loader.status());
   weights->num_parameters_ = weights->file_->num_parameters();
   weights->num_bytes_ = loader.num_bytes();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
 #include "vlm_service/weights/safetensors_header.h"
+#include "vlm_service/weights/sha256_sidecar.h"
 #include "vlm_service/weights/shard_index.h"
 
 namespace glyph::vlm {
@@ -56,6 +57,7 @@ absl::Status Weights::OpenSharded(const std::string& model_dir, const std::strin
 
 absl::Status Weights::AddFile(const std::string& path) {
   const std::string file_name = FileName(path);
+  GLYPH_ASSIGN_OR_RETURN(const std::optional<std::string> sha256, ReadSha256Sidecar(path));
   GLYPH_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
   GLYPH_ASSIGN_OR_RETURN(std::vector<TensorEntry> entries,
                          ParseSafetensorsHeader(file.bytes(), file_name));
@@ -74,6 +76,10 @@ absl::Status Weights::AddFile(const std::string& path) {
   }
   files_.push_back(std::move(file));
   file_names_.push_back(file_name);
+  if (sha256.has_value()) {
+    checks_.push_back(
+        std::async(std::launch::async, CheckSha256, files_.back().bytes(), file_name, *sha256));
+  }
   return absl::OkStatus();
 }
 
@@ -84,6 +90,12 @@ absl::StatusOr<TensorView> Weights::Get(std::string_view name) const {
         absl::StrCat("the weights have no tensor '", std::string(name), "'"));
   }
   return found->second.view;
+}
+
+absl::Status Weights::AwaitChecks() {
+  absl::Status status;
+  for (std::future<absl::Status>& check : checks_) status.Update(check.get());
+  return status;
 }
 
 std::vector<std::string> Weights::names() const {

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <span>
@@ -24,20 +25,27 @@ struct TensorView {
 
 // The tensors of a model folder: `model.safetensors`, or else the shards that
 // `model.safetensors.index.json` names. Files are mapped, so opening reads only headers and bytes
-// come into memory when first touched. Thread-safe: nothing changes after Open.
+// come into memory when first touched. Files with a sidecar (sha256_sidecar.h) are hashed
+// meanwhile, each on a thread of its own; those without are not checked. Thread-safe but for
+// AwaitChecks: nothing else changes after Open.
 //   GLYPH_ASSIGN_OR_RETURN(auto weights, Weights::Open("/models/nano"));
 //   GLYPH_ASSIGN_OR_RETURN(TensorView head, weights->Get("lm_head.weight"));
+//   GLYPH_RETURN_IF_ERROR(weights->AwaitChecks());
 class Weights {
  public:
   // NOT_FOUND: no weights, or a shard of the index is missing. INVALID_ARGUMENT: a malformed header
-  // or index, a tensor that is not in the shard the index names, a tensor in two shards. Messages
-  // name file (without its folder) and tensor.
+  // or index, a tensor that is not in the shard the index names, a tensor in two shards, a
+  // malformed sidecar. Messages name file (without its folder) and tensor.
   static absl::StatusOr<std::unique_ptr<Weights>> Open(const std::string& model_dir);
   Weights(const Weights&) = delete;
   Weights& operator=(const Weights&) = delete;
 
   // NOT_FOUND names the tensor.
   absl::StatusOr<TensorView> Get(std::string_view name) const;
+
+  // Waits until every file with a sidecar is hashed; call once, before anything relies on the
+  // bytes. DATA_LOSS names a file that is not the one its sidecar tells of.
+  absl::Status AwaitChecks();
 
   std::vector<std::string> names() const;  // sorted
 
@@ -58,6 +66,7 @@ class Weights {
   std::vector<MappedFile> files_;
   std::vector<std::string> file_names_;  // of files_
   std::map<std::string, Tensor, std::less<>> tensors_;
+  std::vector<std::future<absl::Status>> checks_;  // read files_, so they end before these
 };
 
 }  // namespace glyph::vlm

@@ -5,15 +5,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "vlm_service/weights/safetensors_header.h"
 
 namespace glyph::vlm {
 namespace {
@@ -75,8 +80,35 @@ class ProcessTest : public testing::Test {
     EXPECT_EQ(std::count(exit.err.begin(), exit.err.end(), '\n'), 1) << exit.err;
   }
 
+  void CopyToModel(const std::string& name) const {
+    std::filesystem::copy("deploy/models/nano/" + name, folder_ / "model" / name);
+  }
+
+  // Calls `change` with each of the first `count` bfloat16 values of a tensor.
+  void ChangeTensor(const std::string& name, size_t count,
+                    const std::function<void(uint16_t& bits)>& change) const {
+    const auto path = folder_ / "model/model.safetensors";
+    std::string file = ReadFile(path);
+    const auto entries = ParseSafetensorsHeader(std::as_bytes(std::span(file)), path);
+    ASSERT_TRUE(entries.ok()) << entries.status();
+    const auto entry = std::find_if(entries->begin(), entries->end(),
+                                    [&](const TensorEntry& e) { return e.name == name; });
+    ASSERT_NE(entry, entries->end());
+    ASSERT_EQ(entry->dtype, DType::kBF16);
+    ASSERT_LE(2 * count, entry->end - entry->begin);
+    for (size_t i = 0; i < count; ++i) {
+      uint16_t bits = 0;
+      std::memcpy(&bits, file.data() + entry->begin + 2 * i, sizeof bits);
+      change(bits);
+      std::memcpy(file.data() + entry->begin + 2 * i, &bits, sizeof bits);
+    }
+    std::ofstream(path, std::ios::binary) << file;
+  }
+
   const std::filesystem::path folder_;
 };
+
+constexpr char kNorm[] = "model.language_model.layers.4.post_attention_layernorm.weight";
 
 TEST_F(ProcessTest, TellsItsVersion) {
   const Exit exit = Run({"--version"});
@@ -124,6 +156,18 @@ TEST_F(ProcessTest, RefusesTruncatedWeights) {
   const auto weights = folder_ / "model/model.safetensors";
   std::filesystem::resize_file(weights, std::filesystem::file_size(weights) - 1);
   ExpectBadModel({"--model", model()}, "model.safetensors");
+}
+
+TEST_F(ProcessTest, RefusesWeightsWithOneBitFlipped) {
+  CopyToModel("model.safetensors.sha256");
+  ChangeTensor(kNorm, 1, [](uint16_t& bits) { bits ^= 1; });
+  ExpectBadModel({"--model", model()}, "model.safetensors is damaged");
+  ExpectBadModel({"--model", model(), "--dtype", "bfloat16"}, "model.safetensors is damaged");
+}
+
+TEST_F(ProcessTest, RefusesASidecarOfAnotherFile) {
+  std::ofstream(folder_ / "model/model.safetensors.sha256") << std::string(64, '0') << "  other\n";
+  ExpectBadModel({"--model", model()}, "model.safetensors.sha256");
 }
 
 TEST_F(ProcessTest, RefusesAProfileWhoseFingerprintIsNone) {
