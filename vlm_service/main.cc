@@ -40,7 +40,7 @@ int Serve(const Flags& flags) {
   absl::StatusOr<LoadedModel> model = LoadModelFolder(flags.model);
   if (!model.ok()) return Fail(EX_CONFIG, model.status());
   const absl::Status tested =
-      RunSelfTest(*model->executor, *model->prompts, model->served.pages.token_px());
+      RunSelfTest(*model->executor, *model->prompts, model->served.pages.token_px(), model->golden);
   if (!tested.ok()) return Fail(EX_CONFIG, tested);
 
   const Clock clock = [] {

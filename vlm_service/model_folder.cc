@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
+#include "vlm_service/model/golden_answer_file.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_executor.h"
 #include "vlm_service/tokenizer/tokenizer.h"
@@ -71,6 +72,9 @@ absl::StatusOr<LoadedModel> LoadModelFolder(const ModelFlags& flags) {
   }
   LoadedModel loaded;
   GLYPH_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(flags.folder));
+  if (config.self_test_json.has_value()) {
+    GLYPH_ASSIGN_OR_RETURN(loaded.golden, ParseGoldenAnswer(*config.self_test_json, flags.dtype));
+  }
   GLYPH_ASSIGN_OR_RETURN(std::shared_ptr<const Tokenizer> tokenizer, Tokenizer::Load(flags.folder));
   GLYPH_ASSIGN_OR_RETURN(loaded.prompts, PromptBuilder::Create(tokenizer));
   GLYPH_ASSIGN_OR_RETURN(

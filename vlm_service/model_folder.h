@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "vlm_service/engine/golden_answer.h"
 #include "vlm_service/engine/step_executor.h"
 #include "vlm_service/engine/step_loop.h"
 #include "vlm_service/prompt/prompt_builder.h"
@@ -27,6 +28,7 @@ struct LoadedModel {
   TokenMeaning tokens;
   std::unique_ptr<const PromptBuilder> prompts;
   std::unique_ptr<StepExecutor> executor;
+  GoldenAnswer golden;  // for its self-test
 };
 
 // Loads everything of a folder: the one place where model/ meets engine/ and server/. The message

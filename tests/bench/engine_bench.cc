@@ -178,7 +178,8 @@ int Main(const std::string& folder, const std::string& png, const std::string& d
     std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
     return 1;
   }
-  if (!RunSelfTest(*model->executor, *model->prompts, model->served.pages.token_px()).ok()) {
+  if (!RunSelfTest(*model->executor, *model->prompts, model->served.pages.token_px(), model->golden)
+           .ok()) {
     return 1;
   }
   Bench bench(*std::move(model), ReadRenderedPage(png), {});

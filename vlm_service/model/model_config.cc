@@ -142,6 +142,7 @@ absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& model_dir) {
   GLYPH_RETURN_IF_ERROR(ReadGeneration(dir, config));
   GLYPH_ASSIGN_OR_RETURN(std::optional<std::string> profile, ReadFile(dir, "render_profile.json"));
   config.render_profile_json = std::move(profile).value_or("");
+  GLYPH_ASSIGN_OR_RETURN(config.self_test_json, ReadFile(dir, "self_test.json"));
   return config;
 }
 

@@ -79,13 +79,15 @@ struct ModelConfig {
   GenerationDefaults generation;
   PageLimits pages;
   PixelNormalisation pixels;
-  std::string render_profile_json;  // render_profile.json as it is; empty when absent
+  std::string render_profile_json;            // render_profile.json as it is; empty when absent
+  std::optional<std::string> self_test_json;  // self_test.json as it is
 };
 
 // Reads config.json, generation_config.json (optional), preprocessor_config.json (or the nested
-// form in processor_config.json) and render_profile.json (optional). NOT_FOUND: a needed file is
-// missing. INVALID_ARGUMENT: a value is missing, of the wrong type, out of range or of a kind this
-// server does not implement (rope types, activations); the message names file, key and value.
+// form in processor_config.json), render_profile.json and self_test.json (optional). NOT_FOUND: a
+// needed file is missing. INVALID_ARGUMENT: a value is missing, of the wrong type, out of range or
+// of a kind this server does not implement (rope types, activations); the message names file, key
+// and value.
 absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& model_dir);
 
 }  // namespace glyph::vlm

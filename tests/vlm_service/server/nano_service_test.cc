@@ -35,7 +35,8 @@ class NanoServiceTest : public testing::Test {
     flags.folder = "deploy/models/nano";
     auto loaded = LoadModelFolder(flags);
     ASSERT_TRUE(loaded.ok()) << loaded.status();
-    ASSERT_TRUE(RunSelfTest(*loaded->executor, *loaded->prompts, 28).ok());
+    ASSERT_EQ(RunSelfTest(*loaded->executor, *loaded->prompts, 28, loaded->golden),
+              absl::OkStatus());
     model_ = new LoadedModel(*std::move(loaded));
     engine_ = new Engine(std::move(model_->executor), model_->tokens, SteadyNow, {});
     service_ = new VlmServiceImpl({*engine_, model_->served, *model_->prompts});
@@ -188,6 +189,16 @@ TEST_F(NanoServiceTest, CancelMidDecodeFreesTheBlocks) {
   ASSERT_TRUE(Ask(*stub_, StartRequest("Hi")).status.ok());
   EXPECT_EQ(engine_->Stats().counts.cancelled, cancelled_before + 1);
   ExpectNothingLeft();
+}
+
+TEST(NanoSelfTest, HearsTheGoldenAnswerInBFloat16) {
+  ModelFlags flags;
+  flags.folder = "deploy/models/nano";
+  flags.dtype = "bfloat16";
+  const auto loaded = LoadModelFolder(flags);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->golden.steps.size(), 4u);
+  EXPECT_EQ(RunSelfTest(*loaded->executor, *loaded->prompts, 28, loaded->golden), absl::OkStatus());
 }
 
 }  // namespace

@@ -110,6 +110,8 @@ class ProcessTest : public testing::Test {
 
 constexpr char kNorm[] = "model.language_model.layers.4.post_attention_layernorm.weight";
 
+void Double(uint16_t& bits) { bits = static_cast<uint16_t>(bits + (1 << 7)); }  // its exponent
+
 TEST_F(ProcessTest, TellsItsVersion) {
   const Exit exit = Run({"--version"});
   EXPECT_EQ(exit.code, 0);
@@ -168,6 +170,19 @@ TEST_F(ProcessTest, RefusesWeightsWithOneBitFlipped) {
 TEST_F(ProcessTest, RefusesASidecarOfAnotherFile) {
   std::ofstream(folder_ / "model/model.safetensors.sha256") << std::string(64, '0') << "  other\n";
   ExpectBadModel({"--model", model()}, "model.safetensors.sha256");
+}
+
+TEST_F(ProcessTest, RefusesWeightsThatAnswerAnotherThing) {
+  CopyToModel("self_test.json");
+  ChangeTensor(kNorm, 1, Double);
+  ExpectBadModel({"--model", model()}, "self_test.json expects");
+  ChangeTensor(kNorm, 384, Double);
+  ExpectBadModel({"--model", model(), "--dtype", "bfloat16"}, "self_test.json expects");
+}
+
+TEST_F(ProcessTest, RefusesAMalformedSelfTest) {
+  std::ofstream(folder_ / "model/self_test.json") << R"({"text": "Hi"})";
+  ExpectBadModel({"--model", model()}, "self_test.json: tolerance.float32 is missing");
 }
 
 TEST_F(ProcessTest, RefusesAProfileWhoseFingerprintIsNone) {
