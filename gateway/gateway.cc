@@ -140,6 +140,7 @@ void Gateway::RunUntilStopped() {
   parts_->grpc_server->RunUntilStopped([this] {
     parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
     parts_->grpc_server->SetServing(false);
+    parts_->gate.Close();
   });
 }
 

@@ -49,7 +49,7 @@ int Serve(const Flags& flags) {
   if (!server.ok()) return Fail(server.status(), kExitUnavailable);
   rpc::AnnouncePorts({{"render", (*server)->port()}});
   (*server)->SetServing(true);
-  (*server)->RunUntilStopped();
+  (*server)->RunUntilStopped([&service] { service.Drain(); });
   return 0;
 }
 

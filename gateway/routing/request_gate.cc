@@ -25,6 +25,10 @@ RequestGate::RequestGate(int max_requests, GatewayMetrics& metrics)
 absl::StatusOr<RequestGate::Ticket> RequestGate::Admit(std::string request_id) {
   if (request_id.empty()) request_id = RandomId();
   base::MutexLock lock(mutex_);
+  if (is_closed_) {
+    return rpc::Unavailable("DRAINING", absl::Seconds(1),
+                            "this gateway is shutting down; retry on another one");
+  }
   if (request_ids_.size() >= max_requests_) {
     return rpc::ResourceExhausted(
         "GATEWAY_FULL", absl::Seconds(1),
@@ -38,6 +42,11 @@ absl::StatusOr<RequestGate::Ticket> RequestGate::Admit(std::string request_id) {
   }
   metrics_.SetRequestsInFlight(static_cast<int64_t>(request_ids_.size()));
   return Ticket(*this, std::move(request_id));
+}
+
+void RequestGate::Close() {
+  base::MutexLock lock(mutex_);
+  is_closed_ = true;
 }
 
 void RequestGate::Leave(const std::string& request_id) {

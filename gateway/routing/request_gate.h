@@ -35,8 +35,11 @@ class RequestGate {
   RequestGate(int max_requests, GatewayMetrics& metrics);
 
   // Lets one request in; an empty id is replaced by a random one. RESOURCE_EXHAUSTED (GATEWAY_FULL,
-  // with a retry delay), ALREADY_EXISTS (REQUEST_ID_IN_USE).
+  // with a retry delay), ALREADY_EXISTS (REQUEST_ID_IN_USE); see Close.
   absl::StatusOr<Ticket> Admit(std::string request_id) GLYPH_EXCLUDES(mutex_);
+
+  // From now on Admit answers UNAVAILABLE (DRAINING, with a retry delay).
+  void Close() GLYPH_EXCLUDES(mutex_);
 
   int num_in_flight() const GLYPH_EXCLUDES(mutex_);
 
@@ -46,6 +49,7 @@ class RequestGate {
   const size_t max_requests_;
   GatewayMetrics& metrics_;
   mutable base::Mutex mutex_;
+  bool is_closed_ GLYPH_GUARDED_BY(mutex_) = false;
   std::set<std::string> request_ids_ GLYPH_GUARDED_BY(mutex_);  // of the requests in flight
 };
 

@@ -19,6 +19,9 @@
 namespace glyph::rpc {
 namespace {
 
+// After the drain: what answers that have ended may need to reach their clients.
+constexpr absl::Duration kFlush = absl::Milliseconds(500);
+
 sigset_t StopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -40,10 +43,10 @@ absl::StatusOr<std::unique_ptr<ServerRunner>> ServerRunner::Start(
     const ServerOptions& options, const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  std::unique_ptr<ServerRunner> runner(new ServerRunner(options));
   grpc::ServerBuilder builder;
-  int port = 0;
   builder.AddListeningPort(absl::StrCat(options.host, ":", options.port),
-                           grpc::InsecureServerCredentials(), &port);
+                           grpc::InsecureServerCredentials(), &runner->port_);
   for (grpc::Service* service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(kMaxReceivedMessageBytes);
   // gRPC unpacks a whole message before it looks at the size: 1 MB of gzip would take 1 GiB.
@@ -55,19 +58,20 @@ absl::StatusOr<std::unique_ptr<ServerRunner>> ServerRunner::Start(
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> counters;
+  counters.push_back(runner->open_calls_.MakeCounter());
+  builder.experimental().SetInterceptorCreators(std::move(counters));
+  runner->server_ = builder.BuildAndStart();
+  if (runner->server_ == nullptr || runner->port_ == 0) {
     return Unavailable("PORT_TAKEN", absl::Seconds(1),
                        absl::StrCat("cannot listen on ", options.host, ":", options.port,
                                     "; choose a free port, or 0 for any"));
   }
-  std::unique_ptr<ServerRunner> runner(new ServerRunner(options, std::move(server), port));
   runner->SetServing(false);
   return runner;
 }
 
-ServerRunner::ServerRunner(ServerOptions options, std::unique_ptr<grpc::Server> server, int port)
-    : options_(std::move(options)), server_(std::move(server)), port_(port) {}
+ServerRunner::ServerRunner(ServerOptions options) : options_(std::move(options)) {}
 
 ServerRunner::~ServerRunner() { Stop(); }
 
@@ -84,12 +88,16 @@ void ServerRunner::RunUntilStopped(const std::function<void()>& on_drain) {
     _exit(1);
   }).detach();
   SetServing(false);
-  if (on_drain) on_drain();
-  Stop();
+  on_drain();
+  open_calls_.WaitUntilNone(options_.drain);
+  StopWithin(kFlush);
 }
 
-void ServerRunner::Stop() {
-  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(options_.drain));
+void ServerRunner::Stop() { StopWithin(options_.drain); }
+
+void ServerRunner::StopWithin(absl::Duration limit) {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(limit));
   server_->Wait();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
+#include "proto/rpc/open_calls.h"
 
 namespace glyph::rpc {
 
@@ -24,7 +25,7 @@ struct ServerOptions {
 
 // One gRPC server with health (grpc.health.v1), reflection and keepalive, that drains on SIGTERM or
 // SIGINT. Health is NOT_SERVING until SetServing(true). Compressed messages are UNIMPLEMENTED.
-// A client host that vanished is noticed after 15 s (keepalive 10 s + 5 s): its calls are cancelled.
+// A client host that vanished is noticed after 15 s (keepalive 10 s + 5 s), its calls cancelled.
 //   BlockStopSignals();  // first line of main, before any thread
 //   GLYPH_ASSIGN_OR_RETURN(auto server, ServerRunner::Start(options, {&service}));
 //   AnnouncePorts({{"grpc", server->port()}});
@@ -42,21 +43,26 @@ class ServerRunner {
 
   void SetServing(bool serving);
 
-  // Waits for SIGTERM or SIGINT, turns health to NOT_SERVING, calls `on_drain`, lets running calls
-  // end for `drain`, then cancels the rest. A second signal ends the process at once with status 1.
-  void RunUntilStopped(const std::function<void()>& on_drain = {});
+  // Waits for SIGTERM or SIGINT, turns health to NOT_SERVING and calls `on_drain`, from which on
+  // the services refuse new calls. The port stays open, so that clients hear that refusal, until no
+  // call runs or `drain` is over; what still runs then is cancelled. A second signal ends the
+  // process at once with status 1.
+  void RunUntilStopped(const std::function<void()>& on_drain);
 
-  // Same drain without a signal.
+  // Takes no call any more, lets running ones end for `drain`, then cancels the rest.
   void Stop();
 
   int port() const { return port_; }
 
  private:
-  ServerRunner(ServerOptions options, std::unique_ptr<grpc::Server> server, int port);
+  explicit ServerRunner(ServerOptions options);
+
+  void StopWithin(absl::Duration limit);
 
   const ServerOptions options_;
+  OpenCalls open_calls_;
   std::unique_ptr<grpc::Server> server_;
-  const int port_;
+  int port_ = 0;
 };
 
 // Blocks SIGTERM and SIGINT in the calling thread and its children, and ignores SIGPIPE, so that

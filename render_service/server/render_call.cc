@@ -24,6 +24,11 @@ RenderCall::RenderCall(Environment environment)
       start_time_(Clock::now()),
       seat_(environment_.pool.TakeSeat()),
       input_(environment_.catalog) {
+  if (environment_.is_draining) {
+    End(rpc::Unavailable("DRAINING", absl::Seconds(1),
+                         "this renderer is shutting down; retry on another one"));
+    return;
+  }
   if (!seat_) {
     End(rpc::ResourceExhausted(
         "RENDERER_BUSY", absl::Seconds(1),

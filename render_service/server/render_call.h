@@ -32,6 +32,7 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
     WorkerPool& pool;
     absl::Duration max_time;
     base::Sha256Digest build_fingerprint;
+    bool is_draining;  // refuses the call
   };
   explicit RenderCall(Environment environment);
 

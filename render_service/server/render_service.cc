@@ -18,7 +18,8 @@ grpc::ServerBidiReactor<v1::RenderRequest, v1::RenderResponse>* RenderServiceImp
                          .catalog = catalog_,
                          .pool = pool_,
                          .max_time = max_call_time_,
-                         .build_fingerprint = build_fingerprint_});
+                         .build_fingerprint = build_fingerprint_,
+                         .is_draining = is_draining_});
 }
 
 }  // namespace glyph::render

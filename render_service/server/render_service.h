@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+
 #include "absl/time/time.h"
 #include "glyph/v1/render.grpc.pb.h"
 #include "render_service/layout/profile_catalog.h"
@@ -19,11 +21,15 @@ class RenderServiceImpl final : public v1::RenderService::CallbackService {
   grpc::ServerBidiReactor<v1::RenderRequest, v1::RenderResponse>* Render(
       grpc::CallbackServerContext* context) override;
 
+  // Refuses calls from now on (UNAVAILABLE DRAINING, with a retry delay); running ones go on.
+  void Drain() { is_draining_ = true; }
+
  private:
   const ProfileCatalog& catalog_;
   WorkerPool& pool_;
   const absl::Duration max_call_time_;
   const base::Sha256Digest build_fingerprint_;
+  std::atomic<bool> is_draining_ = false;
 };
 
 }  // namespace glyph::render

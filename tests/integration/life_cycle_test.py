@@ -1,5 +1,8 @@
 """Start, readiness, metrics, drain and what a client sees while a service is away."""
+import collections
+import os
 import threading
+import time
 import unittest
 
 import golden
@@ -9,6 +12,9 @@ from client import Answer, Client, Failure, Vlm, collect, document, outcome, req
 from health.v1 import health_pb2, health_pb2_grpc
 from http_client import get, metrics
 
+from glyph.v1 import gateway_pb2_grpc, vlm_pb2, vlm_pb2_grpc
+
+NUM_RESTARTS = 100 if os.environ.get("GLYPH_LONG") else 3
 PAGE = golden.one_page_documents()[0]["text"]
 READ = text("Read the page.")
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -49,14 +55,6 @@ class DrainTest(LifeCycleCase):
     def test_render_service_finishes_what_it_began_and_exits_0(self):
         self.drain_while_reading(self.stack.render)
 
-    def test_a_second_signal_ends_a_draining_gateway_at_once(self):
-        call, _ = self.start_reading()
-        self.stack.gateway.terminate()
-        services.wait_until(lambda: "stopping" in self.stack.gateway.log(), what="the drain")
-        self.stack.gateway.terminate()
-        self.assertEqual(self.stack.gateway.wait(5), 1)
-        call.cancel()
-
     def test_idle_services_exit_0_at_once(self):
         for service in self.stack.services():
             service.terminate()
@@ -67,6 +65,131 @@ class DrainTest(LifeCycleCase):
         for service in reversed(self.stack.services()):
             self.assertEqual(service.stop(), 0)
             self.assertNotRegex(service.log(), "(?i)terminate called|sanitizer|check failed|segmentation")
+
+
+class DrainUnderLoadTest(LifeCycleCase):
+    NUM_STREAMS = 8
+    NUM_TOKENS = 100
+    PORTS = {"glyph-vlm": "vlm", "glyph-gateway": "grpc"}
+
+    def setUp(self):
+        super().setUp()
+        no_stop = [vlm_pb2.LogitBias(token_id=i, bias=-100) for i in self.client.status().model.stop_token_ids]
+        self.generation = vlm_pb2.GenerationOptions(max_tokens=self.NUM_TOKENS, logit_bias=no_stop)
+
+    def start_streams(self):
+        """Calls that all have begun to answer, and what they sent."""
+        calls = [self.client.stub.Ask(request(text(f"Question {i}."), generation=self.generation), timeout=60)
+                 for i in range(self.NUM_STREAMS)]
+        events = [[] for _ in calls]
+        for call, seen in zip(calls, events):
+            while not seen or seen[-1].WhichOneof("event") != "delta":
+                seen.append(next(call))
+        return calls, events
+
+    def ask_late(self, service, channel):
+        if service is self.stack.gateway:
+            ask = gateway_pb2_grpc.GlyphServiceStub(channel).Ask
+            return outcome(lambda: collect(ask(request(text("Late.")), timeout=10)))
+        start = vlm_pb2.GenerateStart(parts=[vlm_pb2.PromptPart(text="Late.")])
+        generate = vlm_pb2_grpc.VlmServiceStub(channel).Generate
+        return outcome(lambda: list(generate(iter([vlm_pb2.GenerateRequest(start=start)]), timeout=10)))
+
+    def drain_under_load(self, service):
+        address = service.address(self.PORTS[service.name])
+        channel = self.enterContext(grpc.insecure_channel(address))
+        other_channel = self.enterContext(grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]))
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        self.assertEqual(next(health).status, health_pb2.HealthCheckResponse.SERVING)
+        calls, events = self.start_streams()
+
+        service.terminate()
+        begun = time.monotonic()
+        self.assertEqual(next(health).status, health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.assertLess(time.monotonic() - begun, 0.1, "NOT_SERVING came late")
+        for each in (channel, other_channel):  # one that was open before, one that is opened now
+            failure = self.ask_late(service, each)
+            self.assertIsInstance(failure, Failure)
+            self.assertEqual((failure.code, failure.reason), (UNAVAILABLE, "DRAINING"), failure)
+            self.assertIsNotNone(failure.retry_s)
+        self.assertTrue(any(not call.done() for call in calls), "no stream ran any more")
+        for call, seen in zip(calls, events):
+            answer = outcome(lambda: collect(seen + list(call)))
+            self.assertIsInstance(answer, Answer, f"{service.name} lost a running request")
+            self.assertEqual(len(answer.ids), self.NUM_TOKENS)
+        ended = time.monotonic()
+        self.assertEqual(service.wait(), 0, service.log()[-2000:])
+        self.assertLess(time.monotonic() - ended, 5, "a health watch held the drain")
+
+    def test_vlm_service_loses_no_stream_and_refuses_the_late(self):
+        self.drain_under_load(self.stack.vlm)
+
+    def test_the_gateway_loses_no_stream_and_refuses_the_late(self):
+        self.drain_under_load(self.stack.gateway)
+
+    def test_a_second_signal_ends_a_drain_within_a_second(self):
+        for service in (self.stack.gateway, self.stack.vlm):
+            if service is self.stack.vlm:
+                self.stack.gateway = services.start_gateway(
+                    self.stack.folder, self.stack.render.address("render"), self.stack.vlm.address("vlm"))
+                self.addCleanup(self.stack.gateway.stop)
+                self.stack.wait_ready()
+                self.client = self.enterContext(Client(self.stack.gateway.port("grpc")))
+            calls, _ = self.start_streams()
+            service.terminate()
+            services.wait_until(lambda: "stopping" in service.log(), what="the drain")
+            service.terminate()
+            self.assertEqual(service.wait(1), 1)
+            for call in calls:
+                call.cancel()
+
+
+class RollingRestartTest(LifeCycleCase):
+    NUM_CLIENTS = 4
+
+    def setUp(self):
+        super().setUp()
+        self.is_over = threading.Event()
+        self.answered = collections.Counter()  # by client
+        self.lost = []
+
+    def keep_asking(self, client_index):
+        """A refusal before the answer began says when to retry; an answer that began must end well."""
+        while not self.is_over.is_set():
+            events = []
+            call = self.client.stub.Ask(request(text("Hello."), generation={"max_tokens": 40}), timeout=60)
+            result = outcome(lambda: events.extend(call))
+            if not isinstance(result, Failure):
+                self.answered[client_index] += 1
+            elif any(e.WhichOneof("event") == "delta" for e in events) or \
+                    result.code != UNAVAILABLE or result.retry_s is None:
+                self.lost.append(result)
+            else:
+                self.is_over.wait(0.05)
+
+    def test_restarts_of_vlm_service_lose_no_answer_that_began(self):
+        port = self.stack.vlm.port("vlm")
+        threads = [threading.Thread(target=self.keep_asking, args=(i,)) for i in range(self.NUM_CLIENTS)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(NUM_RESTARTS):
+                self.wait_for_an_answer_of_every_client()
+                self.assertEqual(self.stack.vlm.stop(), 0)
+                self.stack.vlm = services.start_vlm(self.stack.folder, port=port)
+                self.addCleanup(self.stack.vlm.stop)
+            self.wait_for_an_answer_of_every_client()
+        finally:
+            self.is_over.set()
+            for thread in threads:
+                thread.join()
+        print(f"{NUM_RESTARTS} restarts, {self.answered.total()} answers, {len(self.lost)} lost")
+        self.assertEqual(self.lost, [])
+
+    def wait_for_an_answer_of_every_client(self):
+        before = self.answered.copy()
+        services.wait_until(lambda: all(self.answered[i] > before[i] for i in range(self.NUM_CLIENTS)),
+                            60, "an answer of every client")
 
 
 class AwayTest(LifeCycleCase):

@@ -49,6 +49,18 @@ TEST_F(RequestGateTest, KeepsThePlaceWhileTheTicketMoves) {
   EXPECT_EQ(gate.num_in_flight(), 0);
 }
 
+TEST_F(RequestGateTest, ClosedRefusesNewRequestsAndSaysWhenToRetry) {
+  RequestGate gate(2, metrics_);
+  const auto before = gate.Admit("a");
+  gate.Close();
+  const auto after = gate.Admit("b");
+
+  EXPECT_TRUE(before.ok());
+  EXPECT_EQ(after.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(rpc::GetErrorDetails(after.status()).reason, "DRAINING");
+  EXPECT_TRUE(rpc::GetErrorDetails(after.status()).retry_after.has_value());
+}
+
 TEST_F(RequestGateTest, RefusesAnIdThatRuns) {
   RequestGate gate(2, metrics_);
   const auto first = gate.Admit("a");

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "glyph/v1/gateway.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -175,8 +176,8 @@ TEST(ServerRunnerTest, RefusesCompressedMessages) {
   }
 }
 
-// Ends with 0 when, at the time of on_drain, health says NOT_SERVING and the held call still runs,
-// and when that call then ends well.
+// Ends with 0 when, after on_drain, a new call hears that health is NOT_SERVING while the held call
+// still runs, and when that call then ends well.
 [[noreturn]] void DrainOnSignal(int signal) {
   BlockStopSignals();
   HoldingService service;
@@ -185,12 +186,15 @@ TEST(ServerRunnerTest, RefusesCompressedMessages) {
   std::future<grpc::Status> call = CallGetStatus(**server);
   grpc::ServerUnaryReactor* held = service.call();
   kill(getpid(), signal);
-  bool drained = false;
+  std::future<bool> drained;
   (*server)->RunUntilStopped([&] {
-    drained = HealthOf(**server, "") == HealthCheckResponse::NOT_SERVING;
-    held->Finish(grpc::Status::OK);
+    drained = std::async(std::launch::async, [&] {
+      const bool not_serving = HealthOf(**server, "") == HealthCheckResponse::NOT_SERVING;
+      held->Finish(grpc::Status::OK);
+      return not_serving;
+    });
   });
-  _exit(drained && call.get().ok() ? 0 : 3);
+  _exit(drained.get() && call.get().ok() ? 0 : 3);
 }
 
 TEST_F(ServerRunnerSignalTest, DrainsOnSigterm) {
@@ -199,6 +203,26 @@ TEST_F(ServerRunnerSignalTest, DrainsOnSigterm) {
 
 TEST_F(ServerRunnerSignalTest, DrainsOnSigint) {
   EXPECT_EXIT(DrainOnSignal(SIGINT), testing::ExitedWithCode(0), "stopping");
+}
+
+// Ends with 0 when an open health watch does not hold the drain of an idle server.
+[[noreturn]] void DrainBesideAHealthWatch() {
+  BlockStopSignals();
+  HoldingService service;
+  auto server = ServerRunner::Start(WithDrain(absl::Seconds(60)), {&service});
+  grpc::ClientContext context;
+  auto stub = grpc::health::v1::Health::NewStub(ChannelTo(**server));
+  const auto watch = stub->Watch(&context, {});
+  HealthCheckResponse response;
+  const bool watched = watch->Read(&response);
+  kill(getpid(), SIGTERM);
+  const absl::Time begun = absl::Now();
+  (*server)->RunUntilStopped([] {});
+  _exit(watched && absl::Now() - begun < absl::Seconds(30) ? 0 : 3);
+}
+
+TEST_F(ServerRunnerSignalTest, AHealthWatchDoesNotHoldTheDrain) {
+  EXPECT_EXIT(DrainBesideAHealthWatch(), testing::ExitedWithCode(0), "stopping");
 }
 
 [[noreturn]] void TakeTwoSignals() {

@@ -129,6 +129,24 @@ TEST(RenderCallTest, DrawsTheSamePagesForEveryCallerAtOnce) {
   }
 }
 
+TEST(RenderCallTest, DrainingRefusesNewCallsAndEndsRunningOnesWell) {
+  RenderTestServer server;
+  grpc::ClientContext context;
+  const auto running = server.stub().Render(&context);
+  running->Write(StartText());
+  AwaitCalls(server, 1);
+
+  server.service().Drain();
+  const RenderOutcome refused = server.RenderText("x");
+  running->Write(Data("text"));
+  running->WritesDone();
+
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(refused.reason, "DRAINING");
+  EXPECT_TRUE(refused.has_retry_delay);
+  EXPECT_TRUE(ReadOutcome(*running).status.ok());
+}
+
 TEST(RenderCallTest, TellsCallsBeyondItsSeatsToTryAgain) {
   RenderTestServer server(1, 2);
   grpc::ClientContext contexts[2];

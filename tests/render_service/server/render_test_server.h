@@ -48,6 +48,7 @@ class RenderTestServer {
   RenderOutcome RenderText(const std::string& text, const std::string& profile = "nano");
 
   v1::RenderService::Stub& stub() { return *stub_; }
+  RenderServiceImpl& service() { return service_; }
   const WorkerPool& pool() const { return pool_; }
   const ProfileCatalog& catalog() const { return *catalog_; }
 
