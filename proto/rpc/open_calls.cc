@@ -1,7 +1,8 @@
 #include "proto/rpc/open_calls.h"
 
+#include <chrono>
+
 #include "absl/strings/match.h"
-#include "absl/time/clock.h"
 
 namespace glyph::rpc {
 
@@ -40,10 +41,11 @@ std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> OpenCalls
 }
 
 void OpenCalls::WaitUntilNone(absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point deadline = Clock::now() + absl::ToChronoNanoseconds(limit);
   base::MutexLock lock(mutex_);
-  while (num_open_ > 0 && absl::Now() < deadline) {
-    none_.WaitFor(mutex_, absl::ToChronoNanoseconds(deadline - absl::Now()));
+  while (num_open_ > 0 && Clock::now() < deadline) {
+    none_.WaitFor(mutex_, deadline - Clock::now());
   }
 }
 
