@@ -101,11 +101,8 @@ inline void LinearColumns(const LinearParams<T>& p, int64_t column) {
   }
 }
 
-// Rows that go together, so that they stay in a core's cache while all weights pass by.
-constexpr int64_t kRowBytes = 512 << 10;
-
 template <typename T>
-void LinearRowBlock(const LinearParams<T>& p, int64_t begin, int64_t end) {
+void Linear(const LinearParams<T>& p, int64_t begin, int64_t end) {
   int64_t column = begin;
   if (p.rows == 1) {
     for (; column + kRowTileColumns <= end; column += kRowTileColumns) {
@@ -117,19 +114,6 @@ void LinearRowBlock(const LinearParams<T>& p, int64_t begin, int64_t end) {
   }
   for (; column < end; ++column) {
     LinearColumns<T, 1>(p, column);
-  }
-}
-
-template <typename T>
-void Linear(const LinearParams<T>& p, int64_t begin, int64_t end) {
-  const int64_t fitting = kRowBytes / static_cast<int64_t>(sizeof(float)) / p.inner;
-  const int64_t size = fitting < kTileRows ? kTileRows : fitting / kTileRows * kTileRows;
-  for (int64_t row = 0; row < p.rows; row += size) {
-    LinearParams<T> block = p;
-    block.x += row * p.inner;
-    block.out += row * p.out_stride;
-    block.rows = p.rows - row < size ? p.rows - row : size;
-    LinearRowBlock(block, begin, end);
   }
 }
 
