@@ -20,18 +20,19 @@ READ = text("Read the page.")
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
+def start_reading(client, **options):
+    """A call that has begun to answer, and its events so far."""
+    call = client.stub.Ask(request(document(PAGE), READ, **options), timeout=60)
+    events = [next(call)]
+    while events[-1].WhichOneof("event") != "delta":
+        events.append(next(call))
+    return call, events
+
+
 class LifeCycleCase(unittest.TestCase):
     def setUp(self):
         self.stack = self.enterContext(services.Stack())
         self.client = self.enterContext(Client(self.stack.gateway.port("grpc")))
-
-    def start_reading(self):
-        """A call that has begun to answer."""
-        call = self.client.stub.Ask(request(document(PAGE), READ), timeout=60)
-        events = [next(call)]
-        while events[-1].WhichOneof("event") != "delta":
-            events.append(next(call))
-        return call, events
 
     def http(self, path, method="GET"):
         return get(self.stack.gateway.port("http"), path, method)
@@ -39,7 +40,7 @@ class LifeCycleCase(unittest.TestCase):
 
 class DrainTest(LifeCycleCase):
     def drain_while_reading(self, service):
-        call, events = self.start_reading()
+        call, events = start_reading(self.client)
         service.terminate()
         answer = outcome(lambda: collect(events + list(call)))
         self.assertIsInstance(answer, Answer, f"{service.name} lost a running request")
@@ -228,7 +229,7 @@ class AwayTest(LifeCycleCase):
         self.assertEqual(answer.finished.usage.output_tokens, 3)
 
     def test_a_killed_vlm_service_ends_every_stream_with_an_error(self):
-        call, _ = self.start_reading()
+        call, _ = start_reading(self.client)
         self.stack.vlm.kill()
         failure = outcome(lambda: list(call))
         self.assertIsInstance(failure, Failure, "a broken answer ended as if it were whole")
@@ -306,7 +307,7 @@ class MetricsTest(LifeCycleCase):
         self.assertTrue(any(name.startswith("glyph_build_info{") for name in series))
 
     def test_a_running_request_is_seen(self):
-        call, _ = self.start_reading()
+        call, _ = start_reading(self.client)
         self.assertEqual(self.read()["glyph_requests_in_flight"], 1)
         call.cancel()
         services.wait_until(lambda: self.read()["glyph_requests_in_flight"] == 0, what="none in flight")
@@ -347,10 +348,12 @@ class OverloadTest(unittest.TestCase):
         with services.Stack(vlm_options=("--max-running", 1, "--max-waiting", 1)) as stack, \
                 Client(stack.gateway.port("grpc")) as client:
             results, threads = [], []
-            for _ in range(8):
+            running, events = start_reading(client, generation={"max_tokens": 150})
+            for _ in range(7):
                 threads.append(threading.Thread(target=lambda: results.append(
                     outcome(lambda: client.ask(document(PAGE), READ, generation={"max_tokens": 150})))))
                 threads[-1].start()
+            results.append(outcome(lambda: collect(events + list(running))))
             for thread in threads:
                 thread.join()
             answers = [r for r in results if isinstance(r, Answer)]
