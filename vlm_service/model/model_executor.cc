@@ -16,8 +16,7 @@ namespace {
 
 constexpr int32_t kBlockTokens = 16;
 
-// 256 patches: a few milliseconds of a small model on two cores, and enough rows for a GEMM to run
-// at nearly its full speed.
+// 256 patches: a few milliseconds of a small model on two cores.
 constexpr int64_t kVisionUnitTokens = 64;
 
 at::ScalarType ScalarTypeOf(ModelDType dtype) {

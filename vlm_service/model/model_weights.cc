@@ -19,24 +19,26 @@ TextLayerWeights LoadTextLayer(WeightLoader& loader, const TextConfig& config, i
     return loader.Get(absl::StrCat(prefix, name, ".weight"), {hidden});
   };
   // Hugging Face always has these biases; a file that says attention_bias false may lack them.
-  const auto projection = [&](const std::string& name, int64_t heads) {
+  const auto projection = [&](const std::string& name, int64_t heads) -> LinearRows {
     const std::string full = absl::StrCat(prefix, "self_attn.", name);
     const bool bias = config.attention_bias || loader.Has(absl::StrCat(full, ".bias"));
-    return loader.Linear(full, heads * config.head_dim, hidden, bias);
+    return {full, heads * config.head_dim, bias};
+  };
+  const auto linear = [&](const std::string& name, int64_t outputs, int64_t inputs) {
+    return loader.Linear({{absl::StrCat(prefix, name), outputs, false}}, inputs);
   };
   return {
       .input_norm = norm("input_layernorm"),
       .post_attention_norm = norm("post_self_attn_layernorm"),
       .mlp_norm = norm("post_attention_layernorm"),
       .post_mlp_norm = norm("post_mlp_layernorm"),
-      .q = projection("q_proj", config.num_heads),
-      .k = projection("k_proj", config.num_kv_heads),
-      .v = projection("v_proj", config.num_kv_heads),
-      .o = loader.Linear(absl::StrCat(prefix, "self_attn.o_proj"), hidden, hidden, false),
-      .gate_up = loader.Linear(absl::StrCat(prefix, "mlp.gate_up_proj"),
-                               2 * config.intermediate_size, hidden, false),
-      .down = loader.Linear(absl::StrCat(prefix, "mlp.down_proj"), hidden, config.intermediate_size,
-                            false),
+      .qkv = loader.Linear(
+          {projection("q_proj", config.num_heads), projection("k_proj", config.num_kv_heads),
+           projection("v_proj", config.num_kv_heads)},
+          hidden),
+      .o = linear("self_attn.o_proj", hidden, hidden),
+      .gate_up = linear("mlp.gate_up_proj", 2 * config.intermediate_size, hidden),
+      .down = linear("mlp.down_proj", hidden, config.intermediate_size),
   };
 }
 
@@ -50,9 +52,9 @@ TextWeights LoadText(WeightLoader& loader, const ModelConfig& config) {
   }
   weights.norm = loader.Get("model.language_model.norm.weight", {text.hidden_size});
   if (config.tie_word_embeddings) {
-    weights.head.weight = weights.embedding;
+    weights.head = loader.Pack(weights.embedding, {});
   } else {
-    weights.head = loader.Linear("lm_head", text.vocab_size, text.hidden_size, false);
+    weights.head = loader.Linear({{"lm_head", text.vocab_size, false}}, text.hidden_size);
   }
   return weights;
 }
@@ -62,57 +64,54 @@ VisionBlockWeights LoadVisionBlock(WeightLoader& loader, const VisionConfig& con
   const std::string prefix = absl::StrCat("model.visual.blocks.", index, ".");
   const int64_t hidden = config.hidden_size;
   const int64_t inner = config.out_hidden_size;
+  const auto rows = [&](const std::string& name, int64_t outputs, bool bias) -> LinearRows {
+    return {absl::StrCat(prefix, name), outputs, bias};
+  };
   return {
       .norm1 = loader.Get(absl::StrCat(prefix, "norm1.weight"), {hidden}),
       .norm2 = loader.Get(absl::StrCat(prefix, "norm2.weight"), {hidden}),
-      .qkv = loader.Linear(absl::StrCat(prefix, "attn.qkv"), 3 * hidden, hidden,
-                           config.attention_bias),
-      .proj = loader.Linear(absl::StrCat(prefix, "attn.proj"), hidden, hidden, false),
-      .gate = loader.Linear(absl::StrCat(prefix, "mlp.gate_proj"), inner, hidden, false),
-      .up = loader.Linear(absl::StrCat(prefix, "mlp.up_proj"), inner, hidden, false),
-      .down = loader.Linear(absl::StrCat(prefix, "mlp.down_proj"), hidden, inner, false),
+      .qkv = loader.Linear({rows("attn.qkv", 3 * hidden, config.attention_bias)}, hidden),
+      .proj = loader.Linear({rows("attn.proj", hidden, false)}, hidden),
+      .gate_up = loader.Linear(
+          {rows("mlp.gate_proj", inner, false), rows("mlp.up_proj", inner, false)}, hidden),
+      .down = loader.Linear({rows("mlp.down_proj", hidden, false)}, inner),
   };
 }
 
 // The patch embedding, a convolution whose kernel is its stride, as a linear map of one patch.
 ops::LinearWeights LoadPatchEmbed(WeightLoader& loader, const VisionConfig& config) {
   const int64_t patch = config.patch_size;
-  ops::LinearWeights weights;
-  weights.weight = loader.Get(
+  const at::Tensor weight = loader.Mapped(
       "model.visual.patch_embed.proj.weight",
       {config.hidden_size, config.in_channels, config.temporal_patch_size, patch, patch});
-  weights.bias = loader.Get("model.visual.patch_embed.proj.bias", {config.hidden_size});
-  if (loader.status().ok()) {
-    weights.weight = weights.weight.view({config.hidden_size, config.patch_values()});
-  }
-  return weights;
+  const at::Tensor bias = loader.Mapped("model.visual.patch_embed.proj.bias", {config.hidden_size});
+  if (!loader.status().ok()) return {};
+  return loader.Pack(weight.view({config.hidden_size, config.patch_values()}), bias);
 }
 
 // The downsampling convolution as a linear map of a cell's merge * merge patches, which lie one
 // after another.
 ops::LinearWeights LoadDownsample(WeightLoader& loader, const VisionConfig& config) {
   const int64_t merge = config.merge_size;
-  ops::LinearWeights weights;
-  weights.weight = loader.Get("model.visual.downsample.weight",
-                              {config.out_hidden_size, config.hidden_size, merge, merge});
-  weights.bias = loader.Get("model.visual.downsample.bias", {config.out_hidden_size});
-  if (loader.status().ok()) {
-    weights.weight = weights.weight.permute({0, 2, 3, 1})
-                         .reshape({config.out_hidden_size, merge * merge * config.hidden_size});
-  }
-  return weights;
+  const at::Tensor weight = loader.Mapped(
+      "model.visual.downsample.weight", {config.out_hidden_size, config.hidden_size, merge, merge});
+  const at::Tensor bias = loader.Mapped("model.visual.downsample.bias", {config.out_hidden_size});
+  if (!loader.status().ok()) return {};
+  return loader.Pack(weight.permute({0, 2, 3, 1})
+                         .reshape({config.out_hidden_size, merge * merge * config.hidden_size}),
+                     bias);
 }
 
 void LoadMerger(WeightLoader& loader, const VisionConfig& config, VisionWeights& weights) {
   const std::string prefix = "model.visual.merger.";
   const int64_t out = config.out_hidden_size;
   const int64_t inner = config.intermediate_size;
-  weights.merger_proj = loader.Linear(prefix + "proj", out, out, false);
+  weights.merger_proj = loader.Linear({{prefix + "proj", out, false}}, out);
   weights.merger_norm_weight = loader.Get(prefix + "post_projection_norm.weight", {out});
   weights.merger_norm_bias = loader.Get(prefix + "post_projection_norm.bias", {out});
-  weights.merger_gate = loader.Linear(prefix + "gate_proj", inner, out, false);
-  weights.merger_up = loader.Linear(prefix + "up_proj", inner, out, false);
-  weights.merger_down = loader.Linear(prefix + "down_proj", out, inner, false);
+  weights.merger_gate_up = loader.Linear(
+      {{prefix + "gate_proj", inner, false}, {prefix + "up_proj", inner, false}}, out);
+  weights.merger_down = loader.Linear({{prefix + "down_proj", out, false}}, inner);
 }
 
 VisionWeights LoadVision(WeightLoader& loader, const VisionConfig& config) {

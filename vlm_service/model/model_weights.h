@@ -17,7 +17,8 @@ struct TextLayerWeights {
   at::Tensor post_attention_norm;  // of attention's output (post_self_attn_layernorm)
   at::Tensor mlp_norm;             // before the MLP (post_attention_layernorm)
   at::Tensor post_mlp_norm;        // of the MLP's output
-  ops::LinearWeights q, k, v, o;
+  ops::LinearWeights qkv;          // [(heads + 2 * kv_heads) * head_dim, hidden]
+  ops::LinearWeights o;
   ops::LinearWeights gate_up;  // [2 * intermediate, hidden], gate first
   ops::LinearWeights down;
 };
@@ -33,7 +34,7 @@ struct VisionBlockWeights {
   at::Tensor norm1, norm2;  // [hidden], before attention and before the MLP
   ops::LinearWeights qkv;   // [3 * hidden, hidden]
   ops::LinearWeights proj;
-  ops::LinearWeights gate, up, down;  // [out_hidden, hidden] and back
+  ops::LinearWeights gate_up, down;  // [2 * out_hidden, hidden], gate first, and back
 };
 
 struct VisionWeights {
@@ -43,9 +44,9 @@ struct VisionWeights {
   std::vector<VisionBlockWeights> blocks;
   at::Tensor post_norm;           // [hidden]
   ops::LinearWeights downsample;  // [out_hidden, merge * merge * hidden], patches of a cell in turn
-  ops::LinearWeights merger_proj;                          // [out_hidden, out_hidden]
-  at::Tensor merger_norm_weight, merger_norm_bias;         // [out_hidden]
-  ops::LinearWeights merger_gate, merger_up, merger_down;  // [intermediate, out_hidden] and back
+  ops::LinearWeights merger_proj;                   // [out_hidden, out_hidden]
+  at::Tensor merger_norm_weight, merger_norm_bias;  // [out_hidden]
+  ops::LinearWeights merger_gate_up, merger_down;   // [2 * intermediate, out_hidden] and back
 };
 
 // All weights of one model, in one type. Immutable after Load.

@@ -144,8 +144,7 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
   arena_.Reset();
   at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
   Embed(chunk, hidden);
-  decoder_.Forward({.rows = ops::Rows::kOneSequence,
-                    .positions = PositionTensor(chunk.positions),
+  decoder_.Forward({.positions = PositionTensor(chunk.positions),
                     .slots = cache_rows,
                     .chunk = {.blocks = sequence.blocks, .first = chunk.first}},
                    hidden);
@@ -180,8 +179,7 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
   arena_.Reset();
   at::Tensor hidden = arena_.Take(static_cast<int64_t>(count), config_.text.hidden_size);
   decoder_.Embed(ids, hidden);
-  decoder_.Forward({.rows = ops::Rows::kManySequences,
-                    .positions = PositionTensor(positions),
+  decoder_.Forward({.positions = PositionTensor(positions),
                     .slots = cache_rows,
                     .sequences = {.blocks = blocks, .lengths = lengths}},
                    hidden);

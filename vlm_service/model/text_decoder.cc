@@ -9,7 +9,7 @@
 namespace glyph::vlm {
 namespace {
 
-// Rows of a chunk whose MLP runs at once: bounds the widest intermediate.
+// Rows whose MLP runs at once: bounds the widest intermediate.
 constexpr int64_t kMlpRows = 1024;
 
 // Frequencies belong to the axes in turn, section by section (recomposition_frequencies).
@@ -27,14 +27,12 @@ ops::RotaryTable MakeRotary(const TextConfig& config, at::ScalarType type) {
 
 // Intermediate tensors, shared by all layers of a pass.
 struct TextDecoder::Scratch {
-  at::Tensor normed, q, k, v, attended, projected;  // [num_rows, ...]
-  at::Tensor gate_up, activated;                    // [MLP rows, ...]
+  at::Tensor normed, qkv, attended, projected;  // [num_rows, ...]
+  at::Tensor gate_up, activated;                // [MLP rows, ...]
 
   Scratch(const TextConfig& config, int64_t rows, int64_t mlp_rows, ActivationArena& arena)
       : normed(arena.Take(rows, config.hidden_size)),
-        q(arena.Take(rows, config.num_heads * config.head_dim)),
-        k(arena.Take(rows, config.num_kv_heads * config.head_dim)),
-        v(arena.Take(rows, config.num_kv_heads * config.head_dim)),
+        qkv(arena.Take(rows, (config.num_heads + 2 * config.num_kv_heads) * config.head_dim)),
         attended(arena.Take(rows, config.num_heads * config.head_dim)),
         projected(arena.Take(rows, config.hidden_size)),
         gate_up(arena.Take(mlp_rows, 2 * config.intermediate_size)),
@@ -55,11 +53,10 @@ void TextDecoder::Embed(std::span<const int32_t> ids, at::Tensor& hidden) const 
 
 void TextDecoder::Forward(const TextBatch& batch, at::Tensor& hidden) {
   const int64_t rows = hidden.size(0);
-  const int64_t mlp_rows = batch.rows == ops::Rows::kOneSequence ? std::min(rows, kMlpRows) : rows;
-  Scratch scratch(config_, rows, mlp_rows, arena_);
+  Scratch scratch(config_, rows, std::min(rows, kMlpRows), arena_);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
     Attention(batch, layer, hidden, scratch);
-    Mlp(batch, weights_.layers[layer], hidden, scratch);
+    Mlp(weights_.layers[layer], hidden, scratch);
   }
 }
 
@@ -68,26 +65,27 @@ void TextDecoder::Attention(const TextBatch& batch, int64_t layer, at::Tensor& h
   const TextLayerWeights& weights = weights_.layers[layer];
   const int64_t rows = hidden.size(0);
   ops::RmsNorm(scratch.normed, hidden, weights.input_norm, config_.rms_norm_eps);
-  ops::Linear(scratch.q, scratch.normed, weights.q, batch.rows);
-  ops::Linear(scratch.k, scratch.normed, weights.k, batch.rows);
-  ops::Linear(scratch.v, scratch.normed, weights.v, batch.rows);
-  at::Tensor q = scratch.q.view({rows, config_.num_heads, config_.head_dim});
-  at::Tensor k = scratch.k.view({rows, config_.num_kv_heads, config_.head_dim});
-  ops::Rotary(q, batch.positions, rotary_);
-  ops::Rotary(k, batch.positions, rotary_);
-  kv_.Append(layer, batch.slots, scratch.k, scratch.v);
+  ops::Linear(scratch.qkv, scratch.normed, weights.qkv);
+  const int64_t rotated_heads = config_.num_heads + config_.num_kv_heads;
+  const int64_t kv_width = config_.num_kv_heads * config_.head_dim;
+  const at::Tensor qkv = scratch.qkv.view({rows, -1, config_.head_dim});
+  at::Tensor qk = qkv.narrow(1, 0, rotated_heads);
+  ops::Rotary(qk, batch.positions, rotary_);
+  kv_.Append(layer, batch.slots,
+             scratch.qkv.narrow(1, config_.num_heads * config_.head_dim, kv_width),
+             scratch.qkv.narrow(1, rotated_heads * config_.head_dim, kv_width));
+  const at::Tensor q = qkv.narrow(1, 0, config_.num_heads);
   at::Tensor attended = scratch.attended.view({rows, config_.num_heads, config_.head_dim});
-  if (batch.rows == ops::Rows::kOneSequence) {
+  if (batch.sequences.lengths.empty()) {
     ops::ChunkAttention(attended, q, kv_.keys(layer), kv_.values(layer), batch.chunk);
   } else {
     ops::PagedAttention(attended, q, kv_.keys(layer), kv_.values(layer), batch.sequences);
   }
-  ops::Linear(scratch.projected, scratch.attended, weights.o, batch.rows);
+  ops::Linear(scratch.projected, scratch.attended, weights.o);
   ops::AddRmsNorm(hidden, scratch.projected, weights.post_attention_norm, config_.rms_norm_eps);
 }
 
-void TextDecoder::Mlp(const TextBatch& batch, const TextLayerWeights& weights, at::Tensor& hidden,
-                      Scratch& scratch) {
+void TextDecoder::Mlp(const TextLayerWeights& weights, at::Tensor& hidden, Scratch& scratch) {
   ops::RmsNorm(scratch.normed, hidden, weights.mlp_norm, config_.rms_norm_eps);
   const int64_t step = scratch.gate_up.size(0);
   for (int64_t row = 0; row < hidden.size(0); row += step) {
@@ -95,10 +93,10 @@ void TextDecoder::Mlp(const TextBatch& batch, const TextLayerWeights& weights, a
     at::Tensor gate_up = scratch.gate_up.narrow(0, 0, count);
     at::Tensor activated = scratch.activated.narrow(0, 0, count);
     at::Tensor projected = scratch.projected.narrow(0, row, count);
-    ops::Linear(gate_up, scratch.normed.narrow(0, row, count), weights.gate_up, batch.rows);
+    ops::Linear(gate_up, scratch.normed.narrow(0, row, count), weights.gate_up);
     ops::SiluMul(activated, gate_up.narrow(1, 0, config_.intermediate_size),
                  gate_up.narrow(1, config_.intermediate_size, config_.intermediate_size));
-    ops::Linear(projected, activated, weights.down, batch.rows);
+    ops::Linear(projected, activated, weights.down);
   }
   ops::AddRmsNorm(hidden, scratch.projected, weights.post_mlp_norm, config_.rms_norm_eps);
 }
@@ -108,7 +106,7 @@ at::Tensor TextDecoder::Logits(const at::Tensor& hidden) {
   at::Tensor normed = arena_.Take(rows, config_.hidden_size);
   at::Tensor logits = arena_.Take(rows, config_.vocab_size);
   ops::RmsNorm(normed, hidden, weights_.norm, config_.rms_norm_eps);
-  ops::Linear(logits, normed, weights_.head, ops::Rows::kManySequences);
+  ops::Linear(logits, normed, weights_.head);
   return logits.to(at::kFloat);
 }
 

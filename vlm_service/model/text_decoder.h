@@ -12,13 +12,12 @@
 
 namespace glyph::vlm {
 
-// The rows of one pass: a chunk of a sequence's known tokens, or the next token of several.
+// The rows of one pass: the next token of several sequences, or a chunk of one's known tokens.
 struct TextBatch {
-  ops::Rows rows = ops::Rows::kOneSequence;
   at::Tensor positions;                // [3, num_rows] int32: time, height, width
   std::span<const int32_t> slots;      // [num_rows] cache rows the new keys and values go to
-  ops::PagedChunk chunk = {};          // kOneSequence: what the rows attend to
-  ops::PagedSequences sequences = {};  // kManySequences: what each row attends to
+  ops::PagedSequences sequences = {};  // what each row attends to; none when the rows are a chunk
+  ops::PagedChunk chunk = {};
 };
 
 // The text model: embeddings in, next-token logits out. Holds no sequence state. Not thread-safe.
@@ -42,8 +41,7 @@ class TextDecoder {
   struct Scratch;
 
   void Attention(const TextBatch& batch, int64_t layer, at::Tensor& hidden, Scratch& scratch);
-  void Mlp(const TextBatch& batch, const TextLayerWeights& layer, at::Tensor& hidden,
-           Scratch& scratch);
+  void Mlp(const TextLayerWeights& layer, at::Tensor& hidden, Scratch& scratch);
 
   const TextConfig& config_;
   const TextWeights& weights_;

@@ -15,19 +15,17 @@
 namespace glyph::vlm {
 namespace {
 
-constexpr ops::Rows kOneSequence = ops::Rows::kOneSequence;
 constexpr double kMergerNormEps = 1e-5;  // torch.nn.LayerNorm's default
 
 // out = (silu(x gate^T) * x up^T) down^T.
-void SwiGlu(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& gate,
-            const ops::LinearWeights& up, const ops::LinearWeights& down,
-            ActivationArena& scratch) {
-  at::Tensor gated = scratch.Take(x.size(0), gate.weight.size(0));
-  at::Tensor upped = scratch.Take(x.size(0), up.weight.size(0));
-  ops::Linear(gated, x, gate, kOneSequence);
-  ops::Linear(upped, x, up, kOneSequence);
-  ops::SiluMul(gated, gated, upped);
-  ops::Linear(out, gated, down, kOneSequence);
+void SwiGlu(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& gate_up,
+            const ops::LinearWeights& down, ActivationArena& scratch) {
+  at::Tensor projected = scratch.Take(x.size(0), gate_up.outputs);
+  at::Tensor activated = scratch.Take(x.size(0), down.inputs);
+  ops::Linear(projected, x, gate_up);
+  ops::SiluMul(activated, projected.narrow(1, 0, down.inputs),
+               projected.narrow(1, down.inputs, down.inputs));
+  ops::Linear(out, activated, down);
 }
 
 }  // namespace
@@ -83,7 +81,7 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
                       .view({2, config_.num_heads, all.count, config_.head_dim});
   }
   at::Tensor embedded = scratch_.Take(all.count, config_.hidden_size);
-  ops::Linear(embedded, patches, weights_.patch_embed, kOneSequence);
+  ops::Linear(embedded, patches, weights_.patch_embed);
   ops::RmsNorm(page.hidden, embedded, weights_.post_conv_norm, config_.rms_norm_eps);
   ops::AddPositionEmbedding(page.hidden, weights_.positions, page.positions.select(0, 0),
                             page.positions.select(0, 1), grid.rows * config_.merge_size,
@@ -108,7 +106,7 @@ void VisionEncoder::Project(int64_t layer, PatchRange patches, PageEncoding& pag
   ops::RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), block.norm1,
                config_.rms_norm_eps);
   at::Tensor projected = scratch_.Take(patches.count, 3 * config_.hidden_size);
-  ops::Linear(projected, normed, block.qkv, kOneSequence);
+  ops::Linear(projected, normed, block.qkv);
   const at::Tensor qkv = projected.view({patches.count, 3, config_.num_heads, config_.head_dim});
   const at::Tensor positions = page.positions.narrow(1, patches.first, patches.count);
   for (int64_t part = 0; part < 2; ++part) {
@@ -131,7 +129,7 @@ void VisionEncoder::Attend(int64_t layer, PatchRange patches, PageEncoding& page
   at::Tensor attended_by_head = attended.view(by_head);
   ops::Attention(attended_by_head, queries.view(by_head), keys_values.select(0, 0),
                  keys_values.select(0, 1));
-  ops::Linear(projected, attended, weights_.blocks[layer].proj, kOneSequence);
+  ops::Linear(projected, attended, weights_.blocks[layer].proj);
   at::Tensor hidden = page.hidden.narrow(0, patches.first, patches.count);
   ops::Add(hidden, projected);
 }
@@ -142,7 +140,7 @@ void VisionEncoder::Mlp(int64_t layer, PatchRange patches, PageEncoding& page) {
   at::Tensor normed = scratch_.Take(patches.count, config_.hidden_size);
   at::Tensor projected = scratch_.Take(patches.count, config_.hidden_size);
   ops::RmsNorm(normed, hidden, block.norm2, config_.rms_norm_eps);
-  SwiGlu(projected, normed, block.gate, block.up, block.down, scratch_);
+  SwiGlu(projected, normed, block.gate_up, block.down, scratch_);
   ops::Add(hidden, projected);
 }
 
@@ -154,13 +152,12 @@ at::Tensor VisionEncoder::Merge(TokenRange tokens, const PageEncoding& page) {
   at::Tensor projected = scratch_.Take(tokens.count, config_.out_hidden_size);
   ops::RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), weights_.post_norm,
                config_.rms_norm_eps);
-  ops::Linear(merged, normed.view({tokens.count, -1}), weights_.downsample, kOneSequence);
-  ops::Linear(projected, merged, weights_.merger_proj, kOneSequence);
+  ops::Linear(merged, normed.view({tokens.count, -1}), weights_.downsample);
+  ops::Linear(projected, merged, weights_.merger_proj);
   ops::LayerNorm(merged, projected, weights_.merger_norm_weight, weights_.merger_norm_bias,
                  kMergerNormEps);
   ops::Gelu(merged);
-  SwiGlu(projected, merged, weights_.merger_gate, weights_.merger_up, weights_.merger_down,
-         scratch_);
+  SwiGlu(projected, merged, weights_.merger_gate_up, weights_.merger_down, scratch_);
   return projected;
 }
 

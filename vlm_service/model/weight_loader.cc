@@ -1,6 +1,10 @@
 #include "vlm_service/model/weight_loader.h"
 
+#include <algorithm>
+
+#include "ATen/ops/cat.h"
 #include "ATen/ops/from_blob.h"
+#include "ATen/ops/zeros.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -47,7 +51,7 @@ bool WeightLoader::Has(const std::string& name) const {
   return weights_.Get(NameInFile(name)).ok();
 }
 
-at::Tensor WeightLoader::Get(const std::string& name, const std::vector<int64_t>& shape) {
+at::Tensor WeightLoader::Mapped(const std::string& name, const std::vector<int64_t>& shape) {
   if (!status_.ok()) return {};
   const absl::StatusOr<TensorView> view = weights_.Get(NameInFile(name));
   if (!view.ok()) {
@@ -67,21 +71,40 @@ at::Tensor WeightLoader::Get(const std::string& name, const std::vector<int64_t>
     return {};
   }
   // The mapping is read-only and nothing writes to weights; from_blob has no const form.
-  const at::Tensor mapped =
-      at::from_blob(const_cast<std::byte*>(view->bytes.data()), shape, at::dtype(*file_type));
-  maps_file_ = maps_file_ || *file_type == type_;
+  return at::from_blob(const_cast<std::byte*>(view->bytes.data()), shape, at::dtype(*file_type));
+}
+
+at::Tensor WeightLoader::Get(const std::string& name, const std::vector<int64_t>& shape) {
+  const at::Tensor mapped = Mapped(name, shape);
+  if (!mapped.defined()) return {};
+  maps_file_ = maps_file_ || mapped.scalar_type() == type_;
   const at::Tensor tensor = mapped.to(type_);
   num_bytes_ += static_cast<int64_t>(tensor.nbytes());
   return tensor;
 }
 
-ops::LinearWeights WeightLoader::Linear(const std::string& prefix, int64_t out, int64_t in,
-                                        bool bias) {
-  ops::LinearWeights weights{.weight = Get(absl::StrCat(prefix, ".weight"), {out, in}), .bias = {}};
-  if (bias) {
-    weights.bias = Get(absl::StrCat(prefix, ".bias"), {out});
+ops::LinearWeights WeightLoader::Linear(const std::vector<LinearRows>& parts, int64_t inputs) {
+  std::vector<at::Tensor> weights;
+  std::vector<at::Tensor> biases;
+  const bool has_bias = std::ranges::any_of(parts, &LinearRows::bias);
+  for (const LinearRows& part : parts) {
+    weights.push_back(Mapped(absl::StrCat(part.prefix, ".weight"), {part.outputs, inputs}));
+    if (part.bias) {
+      biases.push_back(Mapped(absl::StrCat(part.prefix, ".bias"), {part.outputs}));
+    } else if (has_bias) {
+      biases.push_back(at::zeros({part.outputs}, at::dtype(type_)));
+    }
   }
-  return weights;
+  if (!status_.ok()) return {};
+  return Pack(at::cat(weights), has_bias ? at::cat(biases) : at::Tensor());
+}
+
+ops::LinearWeights WeightLoader::Pack(const at::Tensor& weight, const at::Tensor& bias) {
+  if (!weight.defined()) return {};
+  ops::LinearWeights packed = ops::PackLinear(weight, bias, type_);
+  num_bytes_ += static_cast<int64_t>(packed.panels.nbytes());
+  if (packed.bias.defined()) num_bytes_ += static_cast<int64_t>(packed.bias.nbytes());
+  return packed;
 }
 
 }  // namespace glyph::vlm

@@ -10,6 +10,14 @@
 
 namespace glyph::vlm {
 
+// Rows of a linear map: `prefix`.weight [outputs, inputs] and, with `bias`, `prefix`.bias
+// [outputs].
+struct LinearRows {
+  std::string prefix;
+  int64_t outputs;
+  bool bias;
+};
+
 // Binds a checkpoint's tensors by name: checks type and shape and gives each in the model's type,
 // as a view of the mapped file where it already has it and converted once where not. The first
 // error is kept in status() and later getters give undefined tensors.
@@ -23,8 +31,12 @@ class WeightLoader {
 
   bool Has(const std::string& name) const;
   at::Tensor Get(const std::string& name, const std::vector<int64_t>& shape);
-  // `prefix`.weight [out, in] and, with `bias`, `prefix`.bias [out].
-  ops::LinearWeights Linear(const std::string& prefix, int64_t out, int64_t in, bool bias);
+  // A view of the mapped file, in the file's type.
+  at::Tensor Mapped(const std::string& name, const std::vector<int64_t>& shape);
+  // One linear map of the parts' outputs in turn; packed, so that it does not hold the file.
+  ops::LinearWeights Linear(const std::vector<LinearRows>& parts, int64_t inputs);
+  // Packs weight [outputs, inputs]; either may be undefined.
+  ops::LinearWeights Pack(const at::Tensor& weight, const at::Tensor& bias);
 
   bool maps_file() const { return maps_file_; }
   int64_t num_bytes() const { return num_bytes_; }  // of the tensors given

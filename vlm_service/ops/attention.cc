@@ -101,6 +101,7 @@ void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
     using T = decltype(zero);
     const cpu::PagedAttentionParams<T> params = {
         .q = Data<const T>(q),
+        .q_stride = q.stride(0),
         .k = Data<const T>(k_cache),
         .v = Data<const T>(v_cache),
         .out = Data<T>(out),

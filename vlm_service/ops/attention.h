@@ -31,8 +31,8 @@ struct PagedSequences {
   std::span<const int64_t> lengths;        // [rows] tokens, the new one included
 };
 
-// Attention of one new token a row over its own cache. q and out [rows, heads, head_dim] dense;
-// k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim].
+// Attention of one new token a row over its own cache. q and out [rows, heads, head_dim], out
+// dense; k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim].
 void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                     const at::Tensor& v_cache, const PagedSequences& sequences);
 

@@ -1,22 +1,24 @@
 #pragma once
+#include <cstdint>
+
 #include "ATen/core/Tensor.h"
 
 namespace glyph::vlm::ops {
 
-// y = x W^T + b. Both of the model's type; a view of mapped weights is never written.
+// y = x W^T + b, packed for the processor's kernels: see cpu::LinearParams.
 struct LinearWeights {
-  at::Tensor weight;  // [out, in], dense
-  at::Tensor bias;    // [out], or undefined
+  at::Tensor panels;  // float32 or bfloat16
+  at::Tensor bias;    // [outputs] float32, or undefined
+  int64_t inputs = 0;
+  int64_t outputs = 0;
 };
 
-// Whose rows an operation gets. It decides the kernel and with it what a row's result may depend
-// on.
-enum class Rows {
-  kOneSequence,    // rows of one prompt or page: may be the library's GEMM, its sums are its affair
-  kManySequences,  // one row a sequence: its result does not depend on the other rows
-};
+// Packs weight [outputs, inputs] and bias [outputs] or undefined for a model of `type`. Weights
+// that are bfloat16 stay it in a float32 model: half the bytes, the same values.
+LinearWeights PackLinear(const at::Tensor& weight, const at::Tensor& bias, at::ScalarType type);
 
-// out = x W^T + b, rounded once to the model's type. x [rows, in], rows dense; out [rows, out].
-void Linear(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights, Rows rows);
+// out = x W^T + b, rounded once to out's type. x [rows, inputs] and out [rows, outputs] of the
+// model's type, rows dense. A row's result depends on no other row.
+void Linear(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights);
 
 }  // namespace glyph::vlm::ops

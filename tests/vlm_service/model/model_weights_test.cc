@@ -50,8 +50,10 @@ TEST_F(ModelWeightsTest, TensorsOfTheModelsTypeAreViewsOfTheFile) {
 
 TEST_F(ModelWeightsTest, OtherTypesAreConvertedOnce) {
   const auto weights = *ModelWeights::Load(folder_, config_, at::kBFloat16);
-  EXPECT_EQ(weights->text().layers[0].gate_up.weight.scalar_type(), at::kBFloat16);
-  EXPECT_EQ(weights->num_bytes(), 2 * weights->num_parameters());
+  EXPECT_EQ(weights->text().layers[0].gate_up.panels.scalar_type(), at::kBFloat16);
+  const auto parameters = static_cast<double>(weights->num_parameters());
+  EXPECT_GE(static_cast<double>(weights->num_bytes()), 2 * parameters);
+  EXPECT_LE(static_cast<double>(weights->num_bytes()), 2.01 * parameters);  // biases are float32
 }
 
 TEST_F(ModelWeightsTest, MissingTensorIsNamed) {

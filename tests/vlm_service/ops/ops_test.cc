@@ -46,32 +46,37 @@ INSTANTIATE_TEST_SUITE_P(Types, OpsTest, testing::Values(at::kFloat, at::kBFloat
                            return info.param == at::kFloat ? "Float32" : "BFloat16";
                          });
 
-TEST_P(OpsTest, LinearIsTheSameMapForPromptsAndForSequences) {
+TEST_P(OpsTest, LinearIsTheMapOfItsWeightsWhateverTheirType) {
   const at::Tensor x = Randoms({9, 45});
-  const LinearWeights with_bias = {.weight = Randoms({23, 45}), .bias = Randoms({23})};
-  const LinearWeights without = {.weight = with_bias.weight, .bias = {}};
-  const at::Tensor product = at::matmul(x.to(at::kDouble), with_bias.weight.to(at::kDouble).t());
-  for (const Rows rows : {Rows::kOneSequence, Rows::kManySequences}) {
+  for (const at::ScalarType stored : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    const at::Tensor weight = at::randn({23, 45}).to(stored);
+    const at::Tensor bias = at::randn({23}).to(stored);
+    const at::Tensor product = at::matmul(x.to(at::kDouble), weight.to(type()).to(at::kDouble).t());
     at::Tensor out = Empty({9, 23});
-    Linear(out, x, without, rows);
+    Linear(out, x, PackLinear(weight, {}, type()));
     EXPECT_LE(Error(out, product), Tolerance(type()));
-    Linear(out, x, with_bias, rows);
-    EXPECT_LE(Error(out, product.add(with_bias.bias.to(at::kDouble))), Tolerance(type()));
+    Linear(out, x, PackLinear(weight, bias, type()));
+    EXPECT_LE(Error(out, product.add(bias.to(type()).to(at::kDouble))), Tolerance(type()));
   }
 }
 
-TEST_P(OpsTest, LinearWritesIntoPartOfATensor) {
-  const at::Tensor x = Randoms({5, 17});
-  const LinearWeights weights = {.weight = Randoms({8, 17}), .bias = {}};
-  for (const Rows rows : {Rows::kOneSequence, Rows::kManySequences}) {
-    at::Tensor whole = at::zeros({5, 20}, at::dtype(type()));
-    at::Tensor part = whole.narrow(1, 6, 8);
-    Linear(part, x, weights, rows);
-    EXPECT_LE(Error(part, at::matmul(x.to(at::kDouble), weights.weight.to(at::kDouble).t())),
-              Tolerance(type()));
-    EXPECT_EQ(whole.narrow(1, 0, 6).abs().max().item<float>(), 0.0f);
-    EXPECT_EQ(whole.narrow(1, 14, 6).abs().max().item<float>(), 0.0f);
-  }
+TEST_P(OpsTest, PackedWeightsKeepTheSmallerType) {
+  const at::Tensor weight = at::randn({32, 8});
+  EXPECT_EQ(PackLinear(weight, {}, type()).panels.scalar_type(), type());
+  const LinearWeights packed = PackLinear(weight.to(at::kBFloat16), {}, type());
+  EXPECT_EQ(packed.panels.nbytes(), 2 * weight.numel());
+}
+
+TEST_P(OpsTest, LinearReadsAndWritesPartsOfTensors) {
+  const at::Tensor x = Randoms({5, 30}).narrow(1, 4, 17);
+  const at::Tensor weight = Randoms({8, 17});
+  at::Tensor whole = at::zeros({5, 20}, at::dtype(type()));
+  at::Tensor part = whole.narrow(1, 6, 8);
+  Linear(part, x, PackLinear(weight, {}, type()));
+  EXPECT_LE(Error(part, at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t())),
+            Tolerance(type()));
+  EXPECT_EQ(whole.narrow(1, 0, 6).abs().max().item<float>(), 0.0f);
+  EXPECT_EQ(whole.narrow(1, 14, 6).abs().max().item<float>(), 0.0f);
 }
 
 // softmax(q k^T / sqrt(d)) v in double, query head h on KV head h / group.

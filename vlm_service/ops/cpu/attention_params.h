@@ -8,10 +8,11 @@ namespace glyph::vlm::cpu {
 // [begin, end), row-major. `scratch` holds PagedAttentionScratch floats.
 template <typename T>
 struct PagedAttentionParams {
-  const T* q;  // [rows, kv_heads * group, head_dim], dense
-  const T* k;  // [blocks, block_tokens, kv_heads, head_dim], dense
+  const T* q;        // [rows, kv_heads * group, head_dim]
+  int64_t q_stride;  // from row to row
+  const T* k;        // [blocks, block_tokens, kv_heads, head_dim], dense
   const T* v;
-  T* out;                        // like q
+  T* out;                        // like q, dense
   const int32_t* const* blocks;  // [rows] block tables
   const int64_t* lengths;        // [rows] tokens in the cache, the new one included
   int64_t block_tokens;

@@ -5,24 +5,32 @@
 
 // Kernels for rows of independent sequences, free of any framework: raw pointers and strides in
 // elements. A row's result depends on no other row of a call and not on the number of threads: each
-// output is one reduction of 16 lanes in a fixed order. Compiled once for each level of x86-64, so
-// without inline functions. T is float or Bf16; sums are float32.
+// output is summed in one fixed order. Compiled once for each level of x86-64, so without inline
+// functions. T, the model's type, is float or Bf16; sums are float32.
 namespace glyph::vlm::cpu {
 
 struct Bf16 {
   uint16_t bits;
 };
 
-// out[r, n] = sum_k x[r, k] * weight[n, k] + bias[n], for all rows and n in [begin, end).
-template <typename T>
+// Outputs of a panel of a linear map's weights.
+inline constexpr int64_t kPanelOutputs = 16;
+
+// out[r, n] = sum_k x[r, k] * weight[n, k] + bias[n], for all rows and the panels in [begin, end).
+// Panels are read front to back, two inputs at a time: weights of float32 as [panels, pairs, 2,
+// 16], of bfloat16 as [panels, pairs, 16, 2], so that a register holds both inputs' weights of its
+// outputs. Where there is no output or input they hold zeros.
+template <typename W, typename T>
 struct LinearParams {
-  const float* x;   // [rows, inner], dense
-  const T* weight;  // [n, inner], dense
-  const T* bias;    // [n], or null
-  T* out;           // [rows, n]
+  const float* x;  // [rows, inputs], rows dense
+  int64_t x_stride;
+  const W* panels;
+  const float* bias;  // [outputs], or null
+  T* out;             // [rows, outputs], rows dense
   int64_t out_stride;
   int64_t rows;
-  int64_t inner;
+  int64_t inputs;
+  int64_t outputs;
 };
 
 // y = T(x * rsqrt(mean(x^2) + eps)) * weight; out = y, or out += y. For rows in [begin, end).
@@ -81,7 +89,8 @@ struct RotaryParams {
 
 template <typename T>
 struct Kernels {
-  void (*linear)(const LinearParams<T>&, int64_t begin, int64_t end);
+  void (*linear)(const LinearParams<float, T>&, int64_t begin, int64_t end);
+  void (*linear_bf16)(const LinearParams<Bf16, T>&, int64_t begin, int64_t end);
   void (*rms_norm)(const RmsNormParams<T>&, int64_t begin, int64_t end);
   void (*layer_norm)(const LayerNormParams<T>&, int64_t begin, int64_t end);
   void (*silu_mul)(const SiluMulParams<T>&, int64_t begin, int64_t end);

@@ -1,119 +1,110 @@
 #pragma once
 #include <cstdint>
 
-#include "vlm_service/ops/cpu/lane_sums.h"
+#include "vlm_service/ops/cpu/lanes.h"
 
 namespace glyph::vlm::cpu {
 namespace {
 
-// How far ahead weights are asked for. A tile's rows are too short for the processor's own
-// prefetcher; past the end of the weights a prefetch does nothing.
-constexpr int64_t kPrefetchBytes = 8192;
+// The weights that a panel's 16 outputs have for one input.
+using PanelRow = FloatRegister[kRegisters];
 
-template <int R, int N>
-using TileSums = FloatRegister[R][N][kRegisters];
-
-// sums[r][n] += x[r * inner ..] * weight[n * inner ..] over 16 values.
-template <typename T, int R, int N>
-inline void AddStep(TileSums<R, N>& sums, const float* x, const T* weight, int64_t inner) {
+// Reads the rows of an even and the next odd input.
+inline void LoadPair(const float* pair, PanelRow& even, PanelRow& odd) {
   for (int64_t i = 0; i < kRegisters; ++i) {
-    FloatRegister weights[N];
-    for (int n = 0; n < N; ++n) {
-      const T* at = weight + n * inner + i * kWidth;
-      __builtin_prefetch(reinterpret_cast<const char*>(at) + kPrefetchBytes);
-      weights[n] = Load(at);
-    }
-    for (int r = 0; r < R; ++r) {
-      const FloatRegister values = Load(x + r * inner + i * kWidth);
-      for (int n = 0; n < N; ++n) {
-        sums[r][n][i] += values * weights[n];
-      }
-    }
+    even[i] = Load(pair + i * kWidth);
+    odd[i] = Load(pair + kLanes + i * kWidth);
+  }
+}
+inline void LoadPair(const Bf16* pair, PanelRow& even, PanelRow& odd) {
+  for (int64_t i = 0; i < kRegisters; ++i) {
+    WordRegister words;
+    __builtin_memcpy(&words, pair + 2 * i * kWidth, sizeof(words));
+    const WordRegister low = words << 16;
+    const WordRegister high = words & 0xFFFF0000u;
+    __builtin_memcpy(&even[i], &low, sizeof(low));
+    __builtin_memcpy(&odd[i], &high, sizeof(high));
   }
 }
 
-// The last step, of fewer than 16 values.
-template <typename T, int R, int N>
-inline void AddTail(TileSums<R, N>& sums, const float* x, const T* weight, int64_t inner,
-                    int64_t count) {
-  for (int n = 0; n < N; ++n) {
-    const Tail weights(weight + n * inner, count);
-    for (int r = 0; r < R; ++r) {
-      const Tail values(x + r * inner, count);
-      for (int64_t i = 0; i < kRegisters; ++i) {
-        sums[r][n][i] += Load(values.values + i * kWidth) * Load(weights.values + i * kWidth);
-      }
-    }
-  }
-}
-
-// The sums of a tile's lanes: side by side where they fill a register, else one by one.
+// sums[r][n] += x[r * stride] * weights[n].
 template <int R, int N>
-inline void SumTile(float* totals, const TileSums<R, N>& sums) {
-  if constexpr (R * N == kWidth) {
-    FloatRegister rows[kWidth];
-    for (int i = 0; i < kWidth; ++i) rows[i] = FoldRegisters(sums[i / N][i % N]);
-    Store(totals, SumRows<kWidth / 2>(rows));
-  } else {
-    for (int i = 0; i < R * N; ++i) totals[i] = Sum(sums[i / N][i % N]);
-  }
-}
-
-// A tile of R rows by N outputs. Each of its sums is Dot's, so that the shape of the tile never
-// shows in a result; it only decides how often x and weights are loaded.
-template <typename T, int R, int N>
-inline void LinearTile(const LinearParams<T>& p, int64_t row, int64_t column) {
-  const float* x = p.x + row * p.inner;
-  const T* weight = p.weight + column * p.inner;
-  TileSums<R, N> sums = {};
-  int64_t k = 0;
-  for (; k + kLanes <= p.inner; k += kLanes) {
-    AddStep<T, R, N>(sums, x + k, weight + k, p.inner);
-  }
-  if (k < p.inner) {
-    AddTail<T, R, N>(sums, x + k, weight + k, p.inner, p.inner - k);
-  }
-  float totals[R * N];
-  SumTile(totals, sums);
+inline void AddInput(PanelRow (&sums)[R][N], const float* x, int64_t stride,
+                     const PanelRow (&weights)[N]) {
   for (int r = 0; r < R; ++r) {
+    const float value = x[r * stride];
     for (int n = 0; n < N; ++n) {
-      const float bias = p.bias == nullptr ? 0.0f : ToFloat(p.bias[column + n]);
-      p.out[(row + r) * p.out_stride + column + n] = Round<T>(totals[r * N + n] + bias);
+      for (int64_t i = 0; i < kRegisters; ++i) sums[r][n][i] += value * weights[n][i];
     }
   }
 }
 
-// A tile for many rows fills the registers with sums; one row takes wide tiles instead, to keep
-// enough sums in flight.
-constexpr int kTileRows = kRegisterBytes == 64 ? 4 : 2;
-constexpr int kTileColumns = kRegisterBytes == 64 ? 4 : 2;
-constexpr int kRowTileColumns = 4;
-
-// All rows of N output columns.
-template <typename T, int N>
-inline void LinearColumns(const LinearParams<T>& p, int64_t column) {
-  int64_t row = 0;
-  for (; row + kTileRows <= p.rows; row += kTileRows) {
-    LinearTile<T, kTileRows, N>(p, row, column);
-  }
-  for (; row < p.rows; ++row) {
-    LinearTile<T, 1, N>(p, row, column);
+// Adds the bias to a panel's sums, rounds them and writes those of outputs that exist.
+template <typename W, typename T>
+inline void StorePanel(const LinearParams<W, T>& p, int64_t row, int64_t panel,
+                       const PanelRow& sums) {
+  float values[kLanes];
+  for (int64_t i = 0; i < kRegisters; ++i) Store(values + i * kWidth, sums[i]);
+  const int64_t column = panel * kLanes;
+  const int64_t left = p.outputs - column;
+  T* out = p.out + row * p.out_stride + column;
+  for (int64_t i = 0; i < (left < kLanes ? left : kLanes); ++i) {
+    out[i] = Round<T>(values[i] + (p.bias == nullptr ? 0.0f : p.bias[column + i]));
   }
 }
 
-template <typename T>
-void Linear(const LinearParams<T>& p, int64_t begin, int64_t end) {
-  int64_t column = begin;
+// R rows of N panels. Every output is one sum in the order of the inputs, whatever the tile.
+template <int R, int N, typename W, typename T>
+inline void LinearTile(const LinearParams<W, T>& p, int64_t row, int64_t panel) {
+  const int64_t panel_size = (p.inputs + 1) / 2 * 2 * kLanes;
+  const float* x = p.x + row * p.x_stride;
+  const W* weights = p.panels + panel * panel_size;
+  PanelRow sums[R][N] = {};
+  PanelRow even[N];
+  PanelRow odd[N];
+  int64_t input = 0;
+  for (; input + 2 <= p.inputs; input += 2) {
+    for (int n = 0; n < N; ++n) {
+      LoadPair(weights + n * panel_size + input * kLanes, even[n], odd[n]);
+    }
+    AddInput<R, N>(sums, x + input, p.x_stride, even);
+    AddInput<R, N>(sums, x + input + 1, p.x_stride, odd);
+  }
+  if (input < p.inputs) {
+    for (int n = 0; n < N; ++n) {
+      LoadPair(weights + n * panel_size + input * kLanes, even[n], odd[n]);
+    }
+    AddInput<R, N>(sums, x + input, p.x_stride, even);
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int n = 0; n < N; ++n) StorePanel(p, row + r, panel + n, sums[r][n]);
+  }
+}
+
+// The rows from `row` on of N panels.
+template <int R, int N, typename W, typename T>
+inline void LinearRows(const LinearParams<W, T>& p, int64_t row, int64_t panel) {
+  for (; row + R <= p.rows; row += R) LinearTile<R, N>(p, row, panel);
+  if constexpr (R > 1) LinearRows<R / 2, N>(p, row, panel);
+}
+
+// Panels outside, rows inside: weights are read from memory once.
+template <int R, int N, typename W, typename T>
+inline void LinearPanels(const LinearParams<W, T>& p, int64_t panel, int64_t end) {
+  for (; panel + N <= end; panel += N) LinearRows<R, N>(p, 0, panel);
+  if constexpr (N > 1) LinearPanels<R, N / 2>(p, panel, end);
+}
+
+// Tiles fill the registers with sums, and keep enough of them in flight when rows are few.
+template <typename W, typename T>
+void Linear(const LinearParams<W, T>& p, int64_t begin, int64_t end) {
+  constexpr bool kWide = kRegisterBytes == 64;
   if (p.rows == 1) {
-    for (; column + kRowTileColumns <= end; column += kRowTileColumns) {
-      LinearTile<T, 1, kRowTileColumns>(p, 0, column);
-    }
-  }
-  for (; column + kTileColumns <= end; column += kTileColumns) {
-    LinearColumns<T, kTileColumns>(p, column);
-  }
-  for (; column < end; ++column) {
-    LinearColumns<T, 1>(p, column);
+    LinearPanels<1, kWide ? 8 : 4>(p, begin, end);
+  } else if (p.rows < 8) {
+    LinearPanels<kWide ? 4 : 2, kWide ? 4 : 2>(p, begin, end);
+  } else {
+    LinearPanels<kWide ? 8 : 4, kWide ? 3 : 1>(p, begin, end);
   }
 }
 

@@ -76,9 +76,9 @@ template <typename T>
 inline void AttendGroup(const PagedAttentionParams<T>& p, int64_t row, int64_t kv_head,
                         const SoftmaxState& state) {
   const int64_t width = p.group * p.head_dim;
-  const int64_t offset = (row * p.kv_heads + kv_head) * width;
+  const T* q = p.q + row * p.q_stride + kv_head * width;
   for (int64_t i = 0; i < width; ++i) {
-    state.q[i] = ToFloat(p.q[offset + i]) * p.scale;
+    state.q[i] = ToFloat(q[i]) * p.scale;
     state.out[i] = 0.0f;
   }
   for (int64_t g = 0; g < p.group; ++g) {
@@ -104,8 +104,9 @@ inline void AttendGroup(const PagedAttentionParams<T>& p, int64_t row, int64_t k
                 end - token < step ? end - token : step);
     }
   }
+  T* out = p.out + (row * p.kv_heads + kv_head) * width;
   for (int64_t i = 0; i < width; ++i) {
-    p.out[offset + i] = Round<T>(state.out[i] / state.sum[i / p.head_dim]);
+    out[i] = Round<T>(state.out[i] / state.sum[i / p.head_dim]);
   }
 }
 

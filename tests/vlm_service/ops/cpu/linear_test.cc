@@ -1,5 +1,7 @@
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -9,85 +11,125 @@
 namespace glyph::vlm::cpu {
 namespace {
 
+// Weights of float32 and bfloat16, in models of both.
 template <typename T>
 class CpuLinearTest : public testing::Test {};
 TYPED_TEST_SUITE(CpuLinearTest, ElementTypes);
 
-template <typename T>
+template <typename W, typename T>
+void RunPanels(const Kernels<T>& kernels, const LinearParams<W, T>& params, int64_t begin,
+               int64_t end) {
+  if constexpr (std::is_same_v<W, float>) {
+    kernels.linear(params, begin, end);
+  } else {
+    kernels.linear_bf16(params, begin, end);
+  }
+}
+
+// weight [outputs, inputs] as LinearParams has it.
+template <typename W>
+std::vector<W> Panels(const std::vector<W>& weight, int64_t outputs, int64_t inputs) {
+  const int64_t pairs = (inputs + 1) / 2;
+  std::vector<W> panels((outputs + 15) / 16 * pairs * 32);
+  for (int64_t n = 0; n < outputs; ++n) {
+    for (int64_t k = 0; k < inputs; ++k) {
+      const int64_t pair = (n / 16 * pairs + k / 2) * 32;
+      const int64_t at = std::is_same_v<W, float> ? k % 2 * 16 + n % 16 : n % 16 * 2 + k % 2;
+      panels[pair + at] = weight[n * inputs + k];
+    }
+  }
+  return panels;
+}
+
+template <typename W, typename T>
 struct LinearCase {
-  int64_t rows, inner, columns;
-  std::vector<float> x = Randoms<float>(rows * inner, 1);
-  std::vector<T> weight = Randoms<T>(columns * inner, 2);
-  std::vector<T> bias = Randoms<T>(columns, 3);
+  int64_t rows, inputs, outputs;
+  std::vector<float> x = Randoms<float>(rows * inputs, 1);
+  std::vector<W> weight = Randoms<W>(outputs * inputs, 2);
+  std::vector<W> panels = Panels(weight, outputs, inputs);
+  std::vector<float> bias = Randoms<float>(outputs, 3);
+
+  LinearParams<W, T> Params(int64_t first_row, int64_t num_rows, T* out) const {
+    return {.x = x.data() + first_row * inputs,
+            .x_stride = inputs,
+            .panels = panels.data(),
+            .bias = bias.data(),
+            .out = out,
+            .out_stride = outputs,
+            .rows = num_rows,
+            .inputs = inputs,
+            .outputs = outputs};
+  }
+  int64_t num_panels() const { return (outputs + 15) / 16; }
 
   std::vector<T> Run(Level level, int64_t first_row, int64_t num_rows) const {
-    std::vector<T> out(num_rows * columns);
-    KernelsOf<T>(level).linear({.x = x.data() + first_row * inner,
-                                .weight = weight.data(),
-                                .bias = bias.data(),
-                                .out = out.data(),
-                                .out_stride = columns,
-                                .rows = num_rows,
-                                .inner = inner},
-                               0, columns);
+    std::vector<T> out(num_rows * outputs, Element<T>(NAN));
+    RunPanels(KernelsOf<T>(level), Params(first_row, num_rows, out.data()), 0, num_panels());
     return out;
   }
 };
 
+// Calls function(LinearCase) for both types of weights.
+template <typename T, typename Function>
+void ForBothWeights(int64_t rows, int64_t inputs, int64_t outputs, const Function& function) {
+  function(LinearCase<float, T>{rows, inputs, outputs});
+  function(LinearCase<Bf16, T>{rows, inputs, outputs});
+}
+
 TYPED_TEST(CpuLinearTest, LinearIsWithinRoundingOfTheExactSums) {
-  for (const auto [rows, inner, columns] : std::vector<std::array<int64_t, 3>>{
-           {1, 1, 1}, {3, 15, 5}, {7, 16, 4}, {8, 33, 9}, {2, 384, 31}}) {
-    const LinearCase<TypeParam> c = {rows, inner, columns};
-    std::vector<double> expected;
-    double largest = std::sqrt(static_cast<double>(inner));
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t n = 0; n < columns; ++n) {
-        double sum = Value(c.bias[n]);
-        for (int64_t k = 0; k < inner; ++k) {
-          sum += Value(c.x[r * inner + k]) * Value(c.weight[n * inner + k]);
+  for (const auto [rows, inputs, outputs] : std::vector<std::array<int64_t, 3>>{
+           {1, 1, 1}, {3, 15, 5}, {7, 16, 16}, {8, 33, 65}, {23, 384, 131}, {1, 77, 300}}) {
+    ForBothWeights<TypeParam>(rows, inputs, outputs, [](const auto& c) {
+      std::vector<double> expected;
+      double largest = std::sqrt(static_cast<double>(c.inputs));
+      for (int64_t r = 0; r < c.rows; ++r) {
+        for (int64_t n = 0; n < c.outputs; ++n) {
+          double sum = c.bias[n];
+          for (int64_t k = 0; k < c.inputs; ++k) {
+            sum += Value(c.x[r * c.inputs + k]) * Value(c.weight[n * c.inputs + k]);
+          }
+          expected.push_back(sum);
+          largest = std::max(largest, std::abs(sum));
         }
-        expected.push_back(sum);
-        largest = std::max(largest, std::abs(sum));
       }
-    }
-    for (const Level level : RunnableLevels()) {
-      EXPECT_LE(MaxError(c.Run(level, 0, rows), expected), Tolerance<TypeParam>(largest));
-    }
+      for (const Level level : RunnableLevels()) {
+        EXPECT_LE(MaxError(c.Run(level, 0, c.rows), expected), Tolerance<TypeParam>(largest));
+      }
+    });
   }
 }
 
 TYPED_TEST(CpuLinearTest, LinearRowDoesNotDependOnTheOtherRows) {
-  const LinearCase<TypeParam> c = {11, 77, 13};
-  for (const Level level : RunnableLevels()) {
-    const std::vector<TypeParam> together = c.Run(level, 0, c.rows);
-    for (int64_t r = 0; r < c.rows; ++r) {
-      const std::vector<TypeParam> row(together.begin() + r * c.columns,
-                                       together.begin() + (r + 1) * c.columns);
-      EXPECT_TRUE(SameBits(c.Run(level, r, 1), row)) << "row " << r;
+  ForBothWeights<TypeParam>(27, 77, 133, [](const auto& c) {
+    for (const Level level : RunnableLevels()) {
+      const std::vector<TypeParam> together = c.Run(level, 0, c.rows);
+      for (const int64_t count : {1, 3, 9}) {
+        for (int64_t r = 0; r < c.rows; r += count) {
+          const std::vector<TypeParam> rows(together.begin() + r * c.outputs,
+                                            together.begin() + (r + count) * c.outputs);
+          EXPECT_TRUE(SameBits(c.Run(level, r, count), rows)) << count << " from row " << r;
+        }
+      }
     }
-  }
+  });
 }
 
-TYPED_TEST(CpuLinearTest, LinearColumnDoesNotDependOnHowColumnsAreSplit) {
-  const LinearCase<TypeParam> c = {5, 50, 14};
-  std::vector<TypeParam> split(c.rows * c.columns);
-  const LinearParams<TypeParam> params = {.x = c.x.data(),
-                                          .weight = c.weight.data(),
-                                          .bias = c.bias.data(),
-                                          .out = split.data(),
-                                          .out_stride = c.columns,
-                                          .rows = c.rows,
-                                          .inner = c.inner};
-  KernelsOf<TypeParam>().linear(params, 0, 3);
-  KernelsOf<TypeParam>().linear(params, 3, 4);
-  KernelsOf<TypeParam>().linear(params, 4, 14);
-  EXPECT_TRUE(SameBits(split, c.Run(BestLevel(), 0, c.rows)));
+TYPED_TEST(CpuLinearTest, LinearOutputDoesNotDependOnHowPanelsAreSplit) {
+  ForBothWeights<TypeParam>(5, 50, 14 * 16 + 3, [](const auto& c) {
+    std::vector<TypeParam> split(c.rows * c.outputs);
+    const auto params = c.Params(0, c.rows, split.data());
+    RunPanels(KernelsOf<TypeParam>(), params, 0, 3);
+    RunPanels(KernelsOf<TypeParam>(), params, 3, 4);
+    RunPanels(KernelsOf<TypeParam>(), params, 4, 15);
+    EXPECT_TRUE(SameBits(split, c.Run(BestLevel(), 0, c.rows)));
+  });
 }
 
 TYPED_TEST(CpuLinearTest, Avx2AndAvx512GiveTheSameBits) {
   if (BestLevel() < Level::kV4) GTEST_SKIP() << "the processor has no AVX-512";
-  const LinearCase<TypeParam> c = {6, 401, 17};
-  EXPECT_TRUE(SameBits(c.Run(Level::kV3, 0, c.rows), c.Run(Level::kV4, 0, c.rows)));
+  ForBothWeights<TypeParam>(14, 401, 117, [](const auto& c) {
+    EXPECT_TRUE(SameBits(c.Run(Level::kV3, 0, c.rows), c.Run(Level::kV4, 0, c.rows)));
+  });
 }
 
 }  // namespace

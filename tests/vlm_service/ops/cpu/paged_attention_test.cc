@@ -22,7 +22,8 @@ struct PagedCase {
   static constexpr int64_t kHeadDim = 21;
   std::vector<std::vector<int32_t>> tables = {{5}, {2}, {4, 0, 3}};
   std::vector<int64_t> lengths = {1, 4, 10};
-  std::vector<T> q = Randoms<T>(3 * kKvHeads * kGroup * kHeadDim, 12);
+  static constexpr int64_t kQStride = kKvHeads * kGroup * kHeadDim + 5;
+  std::vector<T> q = Randoms<T>(3 * kQStride, 12);
   std::vector<T> k = Randoms<T>(6 * kBlockTokens * kKvHeads * kHeadDim, 13);
   std::vector<T> v = Randoms<T>(6 * kBlockTokens * kKvHeads * kHeadDim, 14);
 
@@ -32,7 +33,8 @@ struct PagedCase {
     constexpr int64_t kWidth = kKvHeads * kGroup * kHeadDim;
     std::vector<T> out(rows * kWidth);
     std::vector<float> scratch(PagedAttentionScratch(kGroup, kHeadDim));
-    KernelsOf<T>(level).paged_attention({.q = q.data() + row * kWidth,
+    KernelsOf<T>(level).paged_attention({.q = q.data() + row * kQStride,
+                                         .q_stride = kQStride,
                                          .k = k.data(),
                                          .v = v.data(),
                                          .out = out.data(),
@@ -60,8 +62,7 @@ struct PagedCase {
               kHeadDim;
           double score = 0;
           for (int64_t i = 0; i < kHeadDim; ++i) {
-            score +=
-                0.7 * Value(q[(row * kKvHeads * kGroup + head) * kHeadDim + i]) * Value(k[at + i]);
+            score += 0.7 * Value(q[row * kQStride + head * kHeadDim + i]) * Value(k[at + i]);
           }
           total += std::exp(score);
           for (int64_t i = 0; i < kHeadDim; ++i) sums[i] += std::exp(score) * Value(v[at + i]);
