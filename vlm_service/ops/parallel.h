@@ -1,22 +1,25 @@
 #pragma once
 #include <cstdint>
 
-#include "ATen/core/Tensor.h"
-#include "torch/csrc/stable/c/shim.h"
-
 namespace glyph::vlm::ops {
 
-// Calls function(first, last) for parts of [begin, end) on ATen's threads, each part at least
-// `grain` long. By way of libtorch's C interface, because at::parallel_for, a header template, runs
-// on one thread where the including file is compiled without OpenMP. `function` must not throw.
+// Calls call(first, last, context) for disjoint parts of [begin, end) on the calling thread and on
+// its own team of helpers, each part at least `grain` long; at::get_num_threads() of a thread's
+// first call says how many they are together. Returns when every part is done. `call` must not
+// throw.
+void RunParallel(int64_t begin, int64_t end, int64_t grain,
+                 void (*call)(int64_t first, int64_t last, const void* context),
+                 const void* context);
+
+// Calls function(first, last) for parts of [begin, end), as RunParallel does.
 template <typename Function>
 void ParallelFor(int64_t begin, int64_t end, int64_t grain, const Function& function) {
-  const auto call = [](int64_t first, int64_t last, void* context) {
-    (*static_cast<const Function*>(context))(first, last);
-  };
-  const AOTITorchError error =
-      torch_parallel_for(begin, end, grain, call, const_cast<Function*>(&function));
-  TORCH_CHECK(error == AOTI_TORCH_SUCCESS, "a parallel loop failed");
+  RunParallel(
+      begin, end, grain,
+      [](int64_t first, int64_t last, const void* context) {
+        (*static_cast<const Function*>(context))(first, last);
+      },
+      &function);
 }
 
 // Items one thread should at least get when an item costs `cost` multiplications.
