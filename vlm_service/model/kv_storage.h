@@ -9,7 +9,8 @@
 namespace glyph::vlm {
 
 // The memory behind block ids: keys (after rotary) and values of every layer. Token t of a sequence
-// lies in row blocks[t / block_tokens] * block_tokens + t % block_tokens.
+// lies in row blocks[t / block_tokens] * block_tokens + t % block_tokens. A head's tokens of a
+// block lie together, as a decode step reads them.
 class KvStorage {
  public:
   KvStorage(const TextConfig& config, int64_t num_blocks, int64_t block_tokens,
@@ -18,7 +19,7 @@ class KvStorage {
   // Bytes of one block over all layers.
   static int64_t BlockBytes(const TextConfig& config, int64_t block_tokens, at::ScalarType type);
 
-  // [num_blocks, block_tokens, kv_heads, head_dim]
+  // [num_blocks, kv_heads, block_tokens, head_dim]
   const at::Tensor& keys(int64_t layer) const { return keys_[layer]; }
   const at::Tensor& values(int64_t layer) const { return values_[layer]; }
 

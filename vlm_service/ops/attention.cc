@@ -22,6 +22,7 @@ struct Keys {
   const at::Tensor& v;
   int64_t kv_stride;
   int64_t kv_head_stride;
+  int64_t kv_block_stride;
   int64_t kv_heads;
   const int32_t* blocks;
   int64_t block_tokens;
@@ -39,6 +40,7 @@ void AttendSequence(const at::Tensor& out, const at::Tensor& q, const Keys& keys
         .v = Data<const T>(keys.v),
         .kv_stride = keys.kv_stride,
         .kv_head_stride = keys.kv_head_stride,
+        .kv_block_stride = keys.kv_block_stride,
         .out = Data<T>(out),
         .out_stride = out.stride(0),
         .blocks = keys.blocks,
@@ -69,6 +71,7 @@ void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k, const 
                   .v = v,
                   .kv_stride = k.stride(0),
                   .kv_head_stride = k.stride(1),
+                  .kv_block_stride = kPageBlock * k.stride(0),
                   .kv_heads = k.size(1),
                   .blocks = nullptr,
                   .block_tokens = kPageBlock,
@@ -81,18 +84,19 @@ void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
   AttendSequence(out, q,
                  {.k = k_cache,
                   .v = v_cache,
-                  .kv_stride = k_cache.stride(1),
-                  .kv_head_stride = k_cache.stride(2),
-                  .kv_heads = k_cache.size(2),
+                  .kv_stride = k_cache.stride(2),
+                  .kv_head_stride = k_cache.stride(1),
+                  .kv_block_stride = k_cache.stride(0),
+                  .kv_heads = k_cache.size(1),
                   .blocks = chunk.blocks.data(),
-                  .block_tokens = k_cache.size(1),
+                  .block_tokens = k_cache.size(2),
                   .tokens = chunk.first + q.size(0),
                   .first = chunk.first});
 }
 
 void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                     const at::Tensor& v_cache, const PagedSequences& sequences) {
-  const int64_t kv_heads = k_cache.size(2);
+  const int64_t kv_heads = k_cache.size(1);
   int64_t tokens = 0;
   for (const int64_t length : sequences.lengths) {
     tokens += length;
@@ -104,10 +108,13 @@ void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
         .q_stride = q.stride(0),
         .k = Data<const T>(k_cache),
         .v = Data<const T>(v_cache),
+        .kv_stride = k_cache.stride(2),
+        .kv_head_stride = k_cache.stride(1),
+        .kv_block_stride = k_cache.stride(0),
         .out = Data<T>(out),
         .blocks = sequences.blocks.data(),
         .lengths = sequences.lengths.data(),
-        .block_tokens = k_cache.size(1),
+        .block_tokens = k_cache.size(2),
         .kv_heads = kv_heads,
         .group = q.size(1) / kv_heads,
         .head_dim = q.size(2),

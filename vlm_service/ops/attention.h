@@ -21,7 +21,7 @@ struct PagedChunk {
 };
 
 // Causal: each row sees the cache up to itself, its own key and value included. q and out [rows,
-// heads, head_dim]; k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim] dense.
+// heads, head_dim]; k_cache and v_cache [blocks, kv_heads, block_tokens, head_dim] dense.
 void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                     const at::Tensor& v_cache, const PagedChunk& chunk);
 
@@ -32,7 +32,7 @@ struct PagedSequences {
 };
 
 // Attention of one new token a row over its own cache. q and out [rows, heads, head_dim], out
-// dense; k_cache and v_cache [blocks, block_tokens, kv_heads, head_dim].
+// dense; k_cache and v_cache [blocks, kv_heads, block_tokens, head_dim].
 void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                     const at::Tensor& v_cache, const PagedSequences& sequences);
 

@@ -130,13 +130,11 @@ struct PagedCache {
   at::Tensor values;
 
   PagedCache(const at::Tensor& k, const at::Tensor& v)
-      : keys(at::zeros({48, k.size(1) * k.size(2)}, k.options())), values(keys.clone()) {
-    std::vector<int32_t> slots;
-    for (int32_t t = 0; t < k.size(0); ++t) slots.push_back(table[t / 8] * 8 + t % 8);
-    ScatterRows(keys, slots, k.flatten(1));
-    ScatterRows(values, slots, v.flatten(1));
-    keys = keys.view({6, 8, k.size(1), k.size(2)});
-    values = values.view({6, 8, k.size(1), k.size(2)});
+      : keys(at::zeros({6, k.size(1), 8, k.size(2)}, k.options())), values(keys.clone()) {
+    for (int64_t t = 0; t < k.size(0); ++t) {
+      keys.select(0, table[t / 8]).select(1, t % 8).copy_(k[t]);
+      values.select(0, table[t / 8]).select(1, t % 8).copy_(v[t]);
+    }
   }
 };
 

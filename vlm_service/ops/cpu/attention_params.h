@@ -10,8 +10,11 @@ template <typename T>
 struct PagedAttentionParams {
   const T* q;        // [rows, kv_heads * group, head_dim]
   int64_t q_stride;  // from row to row
-  const T* k;        // [blocks, block_tokens, kv_heads, head_dim], dense
+  const T* k;        // a row [head_dim] each token, head and block
   const T* v;
+  int64_t kv_stride;             // from token to token of a block, of both
+  int64_t kv_head_stride;        // from head to head
+  int64_t kv_block_stride;       // from block to block
   T* out;                        // like q, dense
   const int32_t* const* blocks;  // [rows] block tables
   const int64_t* lengths;        // [rows] tokens in the cache, the new one included
@@ -32,13 +35,14 @@ template <typename T>
 struct SequenceAttentionParams {
   const T* q;        // [rows, kv_heads * group, head_dim]
   int64_t q_stride;  // from row to row
-  const T* k;        // a row each token, [kv_heads, head_dim]
+  const T* k;        // a row [head_dim] each token, head and block
   const T* v;
-  int64_t kv_stride;       // from row to row, of both
-  int64_t kv_head_stride;  // from head to head, of both
-  T* out;                  // like q
+  int64_t kv_stride;        // from row to row, of both
+  int64_t kv_head_stride;   // from head to head
+  int64_t kv_block_stride;  // from block to block
+  T* out;                   // like q
   int64_t out_stride;
-  // Block table: token t is row t % block_tokens of its block. Null: token t is row t.
+  // Block table: token t is row t % block_tokens of its block. Null: block b is block number b.
   const int32_t* blocks;
   int64_t block_tokens;  // taken at once
   int64_t tokens;        // that exist

@@ -9,118 +9,165 @@
 namespace glyph::vlm::cpu {
 namespace {
 
-// out[i] = out[i] * factor + sum_t weights[t] * rows[t * stride + i], for N registers of out.
-template <int N, typename T>
-inline void AddWeighted(float* out, float factor, const float* weights, const T* rows,
-                        int64_t stride, int64_t count) {
-  FloatRegister sums[N];
-  for (int n = 0; n < N; ++n) sums[n] = Load(out + n * kWidth) * factor;
-  for (int64_t t = 0; t < count; ++t) {
-    for (int n = 0; n < N; ++n) sums[n] += weights[t] * Load(rows + t * stride + n * kWidth);
-  }
-  for (int n = 0; n < N; ++n) Store(out + n * kWidth, sums[n]);
-}
-
-// The running softmax of one KV head's query group: maxima, sums and unnormalised outputs.
-struct SoftmaxState {
-  float* q;    // [group, head_dim], scaled
-  float* out;  // [group, head_dim]
-  float* max;  // [group]
-  float* sum;  // [group]
+// Tokens that are weighed at once: runs of up to kLanes that lie together, with room for kLanes
+// scores each. One maximum and one correction serve them all.
+constexpr int64_t kSpanRuns = 4;
+struct Span {
+  int64_t num_runs;
+  int64_t at[kSpanRuns];     // where the head's keys and values begin
+  int64_t count[kSpanRuns];  // tokens
 };
 
-// Turns the scores of `count` tokens into weights; returns what their maximum makes of the sums and
-// outputs before it. The weights from `count` to kLanes are 0.
-inline float WeighTokens(float* scores, int64_t count, float& max, float& sum) {
-  for (int64_t t = count; t < kLanes; ++t) scores[t] = -INFINITY;
-  float new_max = max;
-  for (int64_t t = 0; t < count; ++t) new_max = scores[t] > new_max ? scores[t] : new_max;
-  FloatRegister weights[kRegisters];
-  for (int64_t i = 0; i < kRegisters; ++i) {
-    weights[i] = Exp(Load(scores + i * kWidth) - new_max);
-    Store(scores + i * kWidth, weights[i]);
+// The span of row `row` that begins at token `first`, which moves to its end.
+template <typename T>
+inline Span NextSpan(const PagedAttentionParams<T>& p, int64_t row, int64_t kv_head,
+                     int64_t& first) {
+  Span span = {};
+  while (span.num_runs < kSpanRuns && first < p.lengths[row]) {
+    const int64_t in_block = first % p.block_tokens;
+    int64_t count = p.block_tokens - in_block;
+    if (count > kLanes) count = kLanes;
+    if (count > p.lengths[row] - first) count = p.lengths[row] - first;
+    span.at[span.num_runs] = p.blocks[row][first / p.block_tokens] * p.kv_block_stride +
+                             kv_head * p.kv_head_stride + in_block * p.kv_stride;
+    span.count[span.num_runs++] = count;
+    first += count;
+  }
+  return span;
+}
+
+inline float Largest(FloatRegister values) {
+  float lanes[kWidth];
+  Store(lanes, values);
+  for (int64_t width = kWidth / 2; width > 0; width /= 2) {
+    for (int64_t i = 0; i < width; ++i) {
+      lanes[i] = lanes[i + width] > lanes[i] ? lanes[i + width] : lanes[i];
+    }
+  }
+  return lanes[0];
+}
+
+// Turns a span's scores into weights, 0 where a run has no token; returns what their maximum makes
+// of the sums and outputs before it.
+inline float WeighSpan(float* scores, const Span& span, float& max, float& sum) {
+  FloatRegister largest = FloatRegister{} + max;
+  for (int64_t run = 0; run < span.num_runs; ++run) {
+    for (int64_t i = span.count[run]; i < kLanes; ++i) scores[run * kLanes + i] = -INFINITY;
+    for (int64_t i = 0; i < kLanes; i += kWidth) {
+      const FloatRegister score = Load(scores + run * kLanes + i);
+      largest = score > largest ? score : largest;
+    }
+  }
+  const float new_max = Largest(largest);
+  FloatRegister sums[kRegisters] = {};
+  for (int64_t run = 0; run < span.num_runs; ++run) {
+    for (int64_t i = 0; i < kRegisters; ++i) {
+      float* at = scores + run * kLanes + i * kWidth;
+      const FloatRegister weight = Exp(Load(at) - new_max);
+      Store(at, weight);
+      sums[i] += weight;
+    }
   }
   const float correction = Exp(FloatRegister{} + (max - new_max))[0];
-  sum = sum * correction + Sum(weights);
+  sum = sum * correction + Sum(sums);
   max = new_max;
   return correction;
 }
 
-// Adds `tokens` tokens of one block, at most kLanes. `k` and `v` are at the first of them.
+// out[i] = out[i] * factor + the span's values, weighed, for N registers of out.
+template <int N, typename T>
+inline void AddWeighted(float* out, float factor, const float* weights, const T* v, int64_t stride,
+                        const Span& span) {
+  FloatRegister sums[N];
+  for (int n = 0; n < N; ++n) sums[n] = Load(out + n * kWidth) * factor;
+  for (int64_t run = 0; run < span.num_runs; ++run) {
+    const T* rows = v + span.at[run];
+    for (int64_t t = 0; t < span.count[run]; ++t) {
+      const float weight = weights[run * kLanes + t];
+      for (int n = 0; n < N; ++n) sums[n] += weight * Load(rows + t * stride + n * kWidth);
+    }
+  }
+  for (int n = 0; n < N; ++n) Store(out + n * kWidth, sums[n]);
+}
+
+// The same for every column.
 template <typename T>
-inline void AddTokens(const PagedAttentionParams<T>& p, const SoftmaxState& state, const T* k,
-                      const T* v, int64_t tokens) {
+inline void AddValues(const PagedAttentionParams<T>& p, float* out, float factor,
+                      const float* weights, const Span& span) {
   constexpr int kColumns = 4;  // registers of out at once
-  const int64_t stride = p.kv_heads * p.head_dim;
-  for (int64_t g = 0; g < p.group; ++g) {
-    float scores[kLanes];
-    DotRows(scores, state.q + g * p.head_dim, k, stride, tokens, p.head_dim);
-    const float correction = WeighTokens(scores, tokens, state.max[g], state.sum[g]);
-    float* out = state.out + g * p.head_dim;
-    int64_t i = 0;
-    for (; i + kColumns * kWidth <= p.head_dim; i += kColumns * kWidth) {
-      AddWeighted<kColumns>(out + i, correction, scores, v + i, stride, tokens);
+  int64_t i = 0;
+  for (; i + kColumns * kWidth <= p.head_dim; i += kColumns * kWidth) {
+    AddWeighted<kColumns>(out + i, factor, weights, p.v + i, p.kv_stride, span);
+  }
+  for (; i + kWidth <= p.head_dim; i += kWidth) {
+    AddWeighted<1>(out + i, factor, weights, p.v + i, p.kv_stride, span);
+  }
+  for (; i < p.head_dim; ++i) {
+    float value = out[i] * factor;
+    for (int64_t run = 0; run < span.num_runs; ++run) {
+      for (int64_t t = 0; t < span.count[run]; ++t) {
+        value += weights[run * kLanes + t] * ToFloat(p.v[span.at[run] + t * p.kv_stride + i]);
+      }
     }
-    for (; i + kWidth <= p.head_dim; i += kWidth) {
-      AddWeighted<1>(out + i, correction, scores, v + i, stride, tokens);
-    }
-    for (; i < p.head_dim; ++i) {
-      float value = out[i] * correction;
-      for (int64_t t = 0; t < tokens; ++t) value += scores[t] * ToFloat(v[t * stride + i]);
-      out[i] = value;
-    }
+    out[i] = value;
   }
 }
 
+// Asks for the part of a run that falls to query head g: a few lines beside every piece of work,
+// as many as the processor can wait for.
+template <typename T>
+inline void PrefetchShare(const PagedAttentionParams<T>& p, const Span& span, int64_t run,
+                          int64_t g) {
+  const int64_t first = span.count[run] * g / p.group;
+  const int64_t count = span.count[run] * (g + 1) / p.group - first;
+  const int64_t at = span.at[run] + first * p.kv_stride;
+  PrefetchRows(p.k + at, p.kv_stride, count, p.head_dim);
+  PrefetchRows(p.v + at, p.kv_stride, count, p.head_dim);
+}
+
+// One row's query heads of one KV head. `scratch` holds PagedAttentionScratch floats.
 template <typename T>
 inline void AttendGroup(const PagedAttentionParams<T>& p, int64_t row, int64_t kv_head,
-                        const SoftmaxState& state) {
+                        float* scratch) {
   const int64_t width = p.group * p.head_dim;
-  const T* q = p.q + row * p.q_stride + kv_head * width;
+  float* q = scratch;
+  float* outs = scratch + width;
+  float* max = scratch + 2 * width;
+  float* sum = max + p.group;
+  const T* row_q = p.q + row * p.q_stride + kv_head * width;
   for (int64_t i = 0; i < width; ++i) {
-    state.q[i] = ToFloat(q[i]) * p.scale;
-    state.out[i] = 0.0f;
+    q[i] = ToFloat(row_q[i]) * p.scale;
+    outs[i] = 0.0f;
   }
   for (int64_t g = 0; g < p.group; ++g) {
-    state.max[g] = -INFINITY;
-    state.sum[g] = 0.0f;
+    max[g] = -INFINITY;
+    sum[g] = 0.0f;
   }
-  const int64_t stride = p.kv_heads * p.head_dim;
-  const auto at = [&](int64_t token) {
-    return (p.blocks[row][token / p.block_tokens] * p.block_tokens + token % p.block_tokens) *
-               stride +
-           kv_head * p.head_dim;
-  };
-  const int64_t length = p.lengths[row];
-  const int64_t step = p.block_tokens < kLanes ? p.block_tokens : kLanes;
-  for (int64_t block = 0; block < length; block += p.block_tokens) {
-    const int64_t end = length - block < p.block_tokens ? length : block + p.block_tokens;
-    if (end < length) {
-      PrefetchRows(p.k + at(end), stride, p.block_tokens, p.head_dim);
-      PrefetchRows(p.v + at(end), stride, p.block_tokens, p.head_dim);
-    }
-    for (int64_t token = block; token < end; token += step) {
-      AddTokens(p, state, p.k + at(token), p.v + at(token),
-                end - token < step ? end - token : step);
+  int64_t first = 0;
+  for (Span next = NextSpan(p, row, kv_head, first); next.num_runs > 0;) {
+    const Span span = next;
+    next = NextSpan(p, row, kv_head, first);
+    for (int64_t g = 0; g < p.group; ++g) {
+      float scores[kSpanRuns * kLanes];
+      for (int64_t run = 0; run < span.num_runs; ++run) {
+        PrefetchShare(p, next, run, g);
+        DotRows(scores + run * kLanes, q + g * p.head_dim, p.k + span.at[run], p.kv_stride,
+                span.count[run], p.head_dim);
+      }
+      const float correction = WeighSpan(scores, span, max[g], sum[g]);
+      AddValues(p, outs + g * p.head_dim, correction, scores, span);
     }
   }
   T* out = p.out + (row * p.kv_heads + kv_head) * width;
   for (int64_t i = 0; i < width; ++i) {
-    out[i] = Round<T>(state.out[i] / state.sum[i / p.head_dim]);
+    out[i] = Round<T>(outs[i] / sum[i / p.head_dim]);
   }
 }
 
 template <typename T>
 void PagedAttention(const PagedAttentionParams<T>& p, int64_t begin, int64_t end, float* scratch) {
-  const int64_t width = p.group * p.head_dim;
-  const SoftmaxState state = {
-      .q = scratch,
-      .out = scratch + width,
-      .max = scratch + 2 * width,
-      .sum = scratch + 2 * width + p.group,
-  };
   for (int64_t task = begin; task < end; ++task) {
-    AttendGroup(p, task / p.kv_heads, task % p.kv_heads, state);
+    AttendGroup(p, task / p.kv_heads, task % p.kv_heads, scratch);
   }
 }
 

@@ -50,9 +50,9 @@ inline void LoadLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, int6
 // block begins.
 template <typename T>
 inline int64_t KvOffset(const SequenceAttentionParams<T>& p, int64_t kv_head, int64_t start) {
-  const int64_t row =
-      p.blocks == nullptr ? start : p.blocks[start / p.block_tokens] * p.block_tokens;
-  return row * p.kv_stride + kv_head * p.kv_head_stride;
+  const int64_t block = start / p.block_tokens;
+  return (p.blocks == nullptr ? block : p.blocks[block]) * p.kv_block_stride +
+         kv_head * p.kv_head_stride;
 }
 
 template <typename T, int G>

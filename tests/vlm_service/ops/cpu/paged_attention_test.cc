@@ -13,19 +13,20 @@ template <typename T>
 class CpuPagedAttentionTest : public testing::Test {};
 TYPED_TEST_SUITE(CpuPagedAttentionTest, ElementTypes);
 
-// Sequences of one token, one full block, and blocks out of order with an unfinished last one.
+// Sequences of one token, one full block, and blocks out of order with an unfinished last one, more
+// of them than are weighed at once.
 template <typename T>
 struct PagedCase {
   static constexpr int64_t kBlockTokens = 4;
   static constexpr int64_t kKvHeads = 2;
   static constexpr int64_t kGroup = 3;
   static constexpr int64_t kHeadDim = 21;
-  std::vector<std::vector<int32_t>> tables = {{5}, {2}, {4, 0, 3}};
-  std::vector<int64_t> lengths = {1, 4, 10};
+  std::vector<std::vector<int32_t>> tables = {{5}, {2}, {4, 0, 3, 9, 8, 1, 7, 6}};
+  std::vector<int64_t> lengths = {1, 4, 30};
   static constexpr int64_t kQStride = kKvHeads * kGroup * kHeadDim + 5;
   std::vector<T> q = Randoms<T>(3 * kQStride, 12);
-  std::vector<T> k = Randoms<T>(6 * kBlockTokens * kKvHeads * kHeadDim, 13);
-  std::vector<T> v = Randoms<T>(6 * kBlockTokens * kKvHeads * kHeadDim, 14);
+  std::vector<T> k = Randoms<T>(10 * kBlockTokens * kKvHeads * kHeadDim, 13);
+  std::vector<T> v = Randoms<T>(10 * kBlockTokens * kKvHeads * kHeadDim, 14);
 
   std::vector<T> Run(Level level, int64_t row, int64_t rows) const {
     std::vector<const int32_t*> blocks;
@@ -37,6 +38,9 @@ struct PagedCase {
                                          .q_stride = kQStride,
                                          .k = k.data(),
                                          .v = v.data(),
+                                         .kv_stride = kKvHeads * kHeadDim,
+                                         .kv_head_stride = kHeadDim,
+                                         .kv_block_stride = kBlockTokens * kKvHeads * kHeadDim,
                                          .out = out.data(),
                                          .blocks = blocks.data(),
                                          .lengths = lengths.data() + row,

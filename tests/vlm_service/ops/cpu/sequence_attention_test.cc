@@ -40,6 +40,7 @@ struct SequenceCase {
                                             .v = v.data(),
                                             .kv_stride = kKvHeads * kHeadDim,
                                             .kv_head_stride = kHeadDim,
+                                            .kv_block_stride = kBlockTokens * kKvHeads * kHeadDim,
                                             .out = out.data(),
                                             .out_stride = kWidth,
                                             .blocks = table.data(),
