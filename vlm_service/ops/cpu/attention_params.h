@@ -26,7 +26,7 @@ struct PagedAttentionParams {
 };
 
 // Lanes (pairs of a row and a query head) of one task of SequenceAttention.
-inline constexpr int64_t kTaskLanes = 64;
+inline constexpr int64_t kTaskLanes = 48;
 
 // Attention of rows of one sequence: row r sees the tokens up to number first + r that exist. For
 // tasks in [begin, end) of SequenceAttentionTasks; a row's result depends neither on the other rows

@@ -47,7 +47,7 @@ inline void Multiply(float* out, const float* factor, const Strided& a, const fl
                      int64_t rows, int64_t inner) {
   constexpr int64_t kRowWidth = G * kLanes;
   constexpr int kColumns = kRegisterBytes == 64 ? G * kRegisters : 2;
-  constexpr int kRows = kRegisterBytes == 64 && G < 4 ? 8 : 4;
+  constexpr int kRows = kRegisterBytes == 64 ? 8 : 4;
   for (int64_t lane = 0; lane < kRowWidth; lane += kColumns * kWidth) {
     const float* factors = factor == nullptr ? nullptr : factor + lane;
     int64_t m = 0;

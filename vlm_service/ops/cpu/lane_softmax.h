@@ -23,20 +23,31 @@ struct LaneState {
   float correction[kRowWidth];  // what a block's new maximum makes of the sums before it
 };
 
-// Turns the scores of the tokens from `start` on into weights. A token behind a lane's last one
-// gets exactly 0 and leaves the lane's maximum as it is.
+// Hides from each lane the tokens behind its last one: their weight becomes exactly 0 and they leave
+// the lane's maximum as it is.
+template <int G>
+inline void HideTokens(LaneState<G>& state, int64_t start, int64_t tokens) {
+  constexpr int64_t kRowWidth = G * kLanes;
+  const FloatRegister hidden = FloatRegister{} - INFINITY;
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t lane = 0; lane < kRowWidth; lane += kWidth) {
+      float* at = state.scores + t * kRowWidth + lane;
+      Store(at, Load(state.last + lane) < static_cast<float>(start + t) ? hidden : Load(at));
+    }
+  }
+}
+
+// Turns the scores of the tokens from `start` on into weights.
 template <int G>
 inline void Weigh(LaneState<G>& state, int64_t start, int64_t tokens) {
   constexpr int64_t kRowWidth = G * kLanes;
-  const FloatRegister hidden = FloatRegister{} - INFINITY;
+  // The first lane sees least.
+  if (state.last[0] < static_cast<float>(start + tokens - 1)) HideTokens(state, start, tokens);
   for (int64_t lane = 0; lane < kRowWidth; lane += kWidth) {
-    const FloatRegister last = Load(state.last + lane);
     const FloatRegister old_max = Load(state.max + lane);
     FloatRegister max = old_max;
     for (int64_t t = 0; t < tokens; ++t) {
-      float* at = state.scores + t * kRowWidth + lane;
-      const FloatRegister score = last < static_cast<float>(start + t) ? hidden : Load(at);
-      Store(at, score);
+      const FloatRegister score = Load(state.scores + t * kRowWidth + lane);
       max = score > max ? score : max;
     }
     FloatRegister sum = {};

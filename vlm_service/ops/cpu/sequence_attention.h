@@ -106,10 +106,8 @@ void SequenceAttention(const SequenceAttentionParams<T>& p, int64_t begin, int64
       AttendLanes<T, 1>(p, kv_head, first, count, scratch);
     } else if (count <= 2 * kLanes) {
       AttendLanes<T, 2>(p, kv_head, first, count, scratch);
-    } else if (count <= 3 * kLanes) {
-      AttendLanes<T, 3>(p, kv_head, first, count, scratch);
     } else {
-      AttendLanes<T, 4>(p, kv_head, first, count, scratch);
+      AttendLanes<T, 3>(p, kv_head, first, count, scratch);
     }
   }
 }
