@@ -111,7 +111,7 @@ void StepRunner::RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tok
     const at::Tensor hidden = RunChunk(chunk);
     ObserveTokens(chunk, slots_.at(chunk.slot).sampler);
     if (!chunk.samples) continue;
-    const at::Tensor logits = decoder_.Logits(hidden.narrow(0, hidden.size(0) - 1, 1));
+    const at::Tensor logits = decoder_.Logits(hidden);
     num_forked += RunForks(plan.forks, chunk.slot, Row(logits, 0), forked);
     tokens.push_back(Choose(chunk.slot, Row(logits, 0)));
   }
@@ -144,11 +144,11 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
   arena_.Reset();
   at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
   Embed(chunk, hidden);
-  decoder_.Forward({.positions = PositionTensor(chunk.positions),
-                    .slots = cache_rows,
-                    .chunk = {.blocks = sequence.blocks, .first = chunk.first}},
-                   hidden);
-  return hidden;
+  return decoder_.Forward({.positions = PositionTensor(chunk.positions),
+                           .slots = cache_rows,
+                           .num_wanted = chunk.samples ? 1 : 0,
+                           .chunk = {.blocks = sequence.blocks, .first = chunk.first}},
+                          hidden);
 }
 
 void StepRunner::Embed(const PrefillChunk& chunk, at::Tensor& hidden) {
@@ -181,6 +181,7 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
   decoder_.Embed(ids, hidden);
   decoder_.Forward({.positions = PositionTensor(positions),
                     .slots = cache_rows,
+                    .num_wanted = static_cast<int64_t>(count),
                     .sequences = {.blocks = blocks, .lengths = lengths}},
                    hidden);
   const at::Tensor logits = decoder_.Logits(hidden);

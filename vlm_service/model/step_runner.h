@@ -37,7 +37,8 @@ class StepRunner {
   void RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tokens);
   void RunDecode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens);
 
-  // The chunk through every layer; its hidden states [count, hidden], valid until the next pass.
+  // The chunk through every layer; the hidden state [1, hidden] of its last token when it samples,
+  // valid until the next pass.
   at::Tensor RunChunk(const PrefillChunk& chunk);
   // The embeddings of a chunk, vision outputs in place of image tokens.
   void Embed(const PrefillChunk& chunk, at::Tensor& hidden);

@@ -51,17 +51,22 @@ void TextDecoder::Embed(std::span<const int32_t> ids, at::Tensor& hidden) const 
   ops::GatherRows(hidden, weights_.embedding, ids);
 }
 
-void TextDecoder::Forward(const TextBatch& batch, at::Tensor& hidden) {
+at::Tensor TextDecoder::Forward(const TextBatch& batch, at::Tensor& hidden) {
   const int64_t rows = hidden.size(0);
   Scratch scratch(config_, rows, std::min(rows, kMlpRows), arena_);
-  for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
-    Attention(batch, layer, hidden, scratch);
+  at::Tensor wanted = hidden.narrow(0, rows - batch.num_wanted, batch.num_wanted);
+  for (int64_t layer = 0; layer + 1 < config_.num_layers; ++layer) {
+    Attention(batch, layer, rows, hidden, scratch);
     Mlp(weights_.layers[layer], hidden, scratch);
   }
+  const int64_t last = config_.num_layers - 1;
+  Attention(batch, last, batch.num_wanted, hidden, scratch);
+  if (batch.num_wanted > 0) Mlp(weights_.layers[last], wanted, scratch);
+  return wanted;
 }
 
-void TextDecoder::Attention(const TextBatch& batch, int64_t layer, at::Tensor& hidden,
-                            Scratch& scratch) {
+void TextDecoder::Attention(const TextBatch& batch, int64_t layer, int64_t wanted,
+                            at::Tensor& hidden, Scratch& scratch) {
   const TextLayerWeights& weights = weights_.layers[layer];
   const int64_t rows = hidden.size(0);
   ops::RmsNorm(scratch.normed, hidden, weights.input_norm, config_.rms_norm_eps);
@@ -74,31 +79,40 @@ void TextDecoder::Attention(const TextBatch& batch, int64_t layer, at::Tensor& h
   kv_.Append(layer, batch.slots,
              scratch.qkv.narrow(1, config_.num_heads * config_.head_dim, kv_width),
              scratch.qkv.narrow(1, rotated_heads * config_.head_dim, kv_width));
-  const at::Tensor q = qkv.narrow(1, 0, config_.num_heads);
-  at::Tensor attended = scratch.attended.view({rows, config_.num_heads, config_.head_dim});
+  if (wanted == 0) return;
+  const int64_t skipped = rows - wanted;
+  const at::Tensor q = qkv.narrow(1, 0, config_.num_heads).narrow(0, skipped, wanted);
+  at::Tensor attended = scratch.attended.narrow(0, 0, wanted);
+  at::Tensor by_head = attended.view({wanted, config_.num_heads, config_.head_dim});
   if (batch.sequences.lengths.empty()) {
-    ops::ChunkAttention(attended, q, kv_.keys(layer), kv_.values(layer), batch.chunk);
+    ops::ChunkAttention(by_head, q, kv_.keys(layer), kv_.values(layer),
+                        {.blocks = batch.chunk.blocks, .first = batch.chunk.first + skipped});
   } else {
-    ops::PagedAttention(attended, q, kv_.keys(layer), kv_.values(layer), batch.sequences);
+    ops::PagedAttention(by_head, q, kv_.keys(layer), kv_.values(layer), batch.sequences);
   }
-  ops::Linear(scratch.projected, scratch.attended, weights.o);
-  ops::AddRmsNorm(hidden, scratch.projected, weights.post_attention_norm, config_.rms_norm_eps);
+  at::Tensor projected = scratch.projected.narrow(0, 0, wanted);
+  at::Tensor residual = hidden.narrow(0, skipped, wanted);
+  ops::Linear(projected, attended, weights.o);
+  ops::AddRmsNorm(residual, projected, weights.post_attention_norm, config_.rms_norm_eps);
 }
 
 void TextDecoder::Mlp(const TextLayerWeights& weights, at::Tensor& hidden, Scratch& scratch) {
-  ops::RmsNorm(scratch.normed, hidden, weights.mlp_norm, config_.rms_norm_eps);
+  const int64_t rows = hidden.size(0);
+  at::Tensor normed = scratch.normed.narrow(0, 0, rows);
+  at::Tensor projected = scratch.projected.narrow(0, 0, rows);
+  ops::RmsNorm(normed, hidden, weights.mlp_norm, config_.rms_norm_eps);
   const int64_t step = scratch.gate_up.size(0);
-  for (int64_t row = 0; row < hidden.size(0); row += step) {
-    const int64_t count = std::min(step, hidden.size(0) - row);
+  for (int64_t row = 0; row < rows; row += step) {
+    const int64_t count = std::min(step, rows - row);
     at::Tensor gate_up = scratch.gate_up.narrow(0, 0, count);
     at::Tensor activated = scratch.activated.narrow(0, 0, count);
-    at::Tensor projected = scratch.projected.narrow(0, row, count);
-    ops::Linear(gate_up, scratch.normed.narrow(0, row, count), weights.gate_up);
+    at::Tensor out = projected.narrow(0, row, count);
+    ops::Linear(gate_up, normed.narrow(0, row, count), weights.gate_up);
     ops::SiluMul(activated, gate_up.narrow(1, 0, config_.intermediate_size),
                  gate_up.narrow(1, config_.intermediate_size, config_.intermediate_size));
-    ops::Linear(projected, activated, weights.down);
+    ops::Linear(out, activated, weights.down);
   }
-  ops::AddRmsNorm(hidden, scratch.projected, weights.post_mlp_norm, config_.rms_norm_eps);
+  ops::AddRmsNorm(hidden, projected, weights.post_mlp_norm, config_.rms_norm_eps);
 }
 
 at::Tensor TextDecoder::Logits(const at::Tensor& hidden) {

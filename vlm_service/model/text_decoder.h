@@ -16,6 +16,7 @@ namespace glyph::vlm {
 struct TextBatch {
   at::Tensor positions;                // [3, num_rows] int32: time, height, width
   std::span<const int32_t> slots;      // [num_rows] cache rows the new keys and values go to
+  int64_t num_wanted = 0;              // the last rows, whose hidden states are asked for
   ops::PagedSequences sequences = {};  // what each row attends to; none when the rows are a chunk
   ops::PagedChunk chunk = {};
 };
@@ -30,8 +31,9 @@ class TextDecoder {
   // hidden [num_rows, hidden_size]: the embeddings of `ids`.
   void Embed(std::span<const int32_t> ids, at::Tensor& hidden) const;
 
-  // Runs every layer over hidden, in place, and appends the rows' keys and values.
-  void Forward(const TextBatch& batch, at::Tensor& hidden);
+  // Runs every layer over hidden, in place, and appends the rows' keys and values. Returns the
+  // wanted rows; the last layer leaves the others as they are, since nothing reads them.
+  at::Tensor Forward(const TextBatch& batch, at::Tensor& hidden);
 
   // Logits of hidden's rows: [num_rows, vocab_size] float32, rounded to the model's type before.
   // Rows are independent sequences.
@@ -40,7 +42,9 @@ class TextDecoder {
  private:
   struct Scratch;
 
-  void Attention(const TextBatch& batch, int64_t layer, at::Tensor& hidden, Scratch& scratch);
+  // Adds the attention of hidden's last `wanted` rows to them.
+  void Attention(const TextBatch& batch, int64_t layer, int64_t wanted, at::Tensor& hidden,
+                 Scratch& scratch);
   void Mlp(const TextLayerWeights& layer, at::Tensor& hidden, Scratch& scratch);
 
   const TextConfig& config_;

@@ -1,6 +1,8 @@
 #include "vlm_service/ops/linear.h"
 
+#include <algorithm>
 #include <type_traits>
+#include <vector>
 
 #include "ATen/ops/constant_pad_nd.h"
 #include "vlm_service/ops/element_type.h"
@@ -8,6 +10,23 @@
 
 namespace glyph::vlm::ops {
 namespace {
+
+// x as float32: itself, or a copy that is valid until this thread's next call.
+struct FloatRows {
+  const float* data;
+  int64_t stride;
+};
+FloatRows AsFloat(const at::Tensor& x) {
+  if (x.scalar_type() == at::kFloat) return {Data<const float>(x), x.stride(0)};
+  thread_local std::vector<float> copy;
+  const int64_t width = x.size(1);
+  copy.resize(std::max(copy.size(), static_cast<size_t>(x.size(0) * width)));
+  for (int64_t row = 0; row < x.size(0); ++row) {
+    const auto* from = Data<const c10::BFloat16>(x) + row * x.stride(0);
+    std::copy_n(from, width, copy.data() + row * width);
+  }
+  return {copy.data(), width};
+}
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -32,14 +51,14 @@ LinearWeights PackLinear(const at::Tensor& weight, const at::Tensor& bias, at::S
 }
 
 void Linear(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) {
-  const at::Tensor x_float = x.to(at::kFloat);
+  const FloatRows rows = AsFloat(x);
   DispatchElement(weights.panels, [&](auto weight) {
     DispatchElement(out, [&](auto element) {
       using W = decltype(weight);
       using T = decltype(element);
       const cpu::LinearParams<W, T> params = {
-          .x = Data<const float>(x_float),
-          .x_stride = x_float.stride(0),
+          .x = rows.data,
+          .x_stride = rows.stride,
           .panels = Data<const W>(weights.panels),
           .bias = Data<const float>(weights.bias),
           .out = Data<T>(out),

@@ -11,6 +11,8 @@ constexpr int kSweeps = 8;             // a measurement; the next one goes on fr
 constexpr double kLeastWeight = 1e-9;  // from 0 no factor leads away
 // Attention's part counts thousands of tokens times tokens, so that features are of one size.
 constexpr double kThousand = 1000.0;
+// Rows of a chunk that read the cache together: fewer do not read less.
+constexpr double kRowsTogether = 16.0;
 
 }  // namespace
 
@@ -48,7 +50,8 @@ LinearCost::Features StepCost::Decode(int64_t num_rows, int64_t kv_tokens) {
 
 LinearCost::Features StepCost::Prefill(int64_t num_tokens, int64_t first) {
   const auto tokens = static_cast<double>(num_tokens);
-  return {1.0, tokens, tokens * (static_cast<double>(first) + tokens / 2) / kThousand};
+  const double read = static_cast<double>(first) + tokens / 2;
+  return {1.0, tokens, std::max(tokens, kRowsTogether) * read / kThousand};
 }
 
 LinearCost::Features StepCost::Vision(const PageGrid& grid, bool embeds, double share) {

@@ -82,7 +82,7 @@ TEST_F(ModelExecutorTest, LimitsFollowTheOptionsAndTheModel) {
   EXPECT_EQ(executor->limits().max_slots, 3);
   EXPECT_EQ(executor->limits().context_tokens, config_.text.max_position_embeddings);
   EXPECT_EQ(executor->limits().vision_layers, config_.vision.depth);
-  EXPECT_EQ(executor->limits().VisionUnits({.rows = 5, .cols = 13}), 1 + 2 * config_.vision.depth);
+  EXPECT_EQ(executor->limits().VisionUnits({.rows = 5, .cols = 13}), 1 + 3 * config_.vision.depth);
 }
 
 TEST_F(ModelExecutorTest, KvBytesAreRoundedDownToWholeBlocks) {
