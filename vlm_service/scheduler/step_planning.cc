@@ -139,13 +139,14 @@ void Scheduler::SyncTable(Sequence& sequence, int64_t end, StepPlan& plan) {
   }
 }
 
-// A chunk costs nearly the same from one token to a block: it has a block at least, where there is
-// one, and waits for a step that has room or nothing else to do.
+// A chunk costs something however short it is: one of less than a block waits for a step that has
+// nothing else to do, and even then has a quarter of a block.
 int64_t Scheduler::ChunkTokens(const Sequence& sequence, bool forced, double budget_ms) const {
   const int64_t first = sequence.num_computed;
   int64_t count = std::min(pages_.PrefillEnd(sequence) - first, budget_.max_chunk_tokens);
   if (count <= 0) return 0;
-  const int64_t least = std::min<int64_t>(count, limits_.block_tokens);
+  const int64_t least =
+      std::min<int64_t>(count, forced ? limits_.block_tokens / 4 : limits_.block_tokens);
   while (cost_.prefill.Predict(StepCost::Prefill(count, first)) > budget_ms) {
     if (count == least) return forced ? least : 0;
     count = std::max(least, count - std::max<int64_t>(1, count / 8));

@@ -78,7 +78,7 @@ TEST_F(StepPlanningTest, BoundsWhatGoesIntoAStepBesideDecodeRows) {
 TEST_F(StepPlanningTest, AlwaysRunsSomethingOfAPrompt) {
   Restart({.idle_ms = 0, .decode_stretch = 0});
   EnqueueText(1, 40, 5);
-  for (const int64_t first : {0, 16, 32}) EXPECT_EQ(Step().prefill.at(0).first, first);
+  for (const int64_t first : {0, 4, 8}) EXPECT_EQ(Step().prefill.at(0).first, first);
   scheduler_->Enqueue(Spec(2, 40, 5));  // waits for its client, first in order
   EnqueueText(3, 20, 5);
   EXPECT_THAT(Step().prefill, SizeIs(1));

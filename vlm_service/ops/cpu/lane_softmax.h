@@ -23,8 +23,8 @@ struct LaneState {
   float correction[kRowWidth];  // what a block's new maximum makes of the sums before it
 };
 
-// Hides from each lane the tokens behind its last one: their weight becomes exactly 0 and they leave
-// the lane's maximum as it is.
+// Hides from each lane the tokens behind its last one: their weight becomes exactly 0 and they
+// leave the lane's maximum as it is.
 template <int G>
 inline void HideTokens(LaneState<G>& state, int64_t start, int64_t tokens) {
   constexpr int64_t kRowWidth = G * kLanes;

@@ -59,6 +59,7 @@ template <typename T, int G>
 inline void AttendLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, int64_t begin,
                         int64_t count, float* scratch) {
   constexpr int64_t kRowWidth = G * kLanes;
+  constexpr int64_t kAhead = 2;  // blocks from the one that is read to the one that is asked for
   LaneState<G> state;
   state.q = scratch;
   state.out = state.q + p.head_dim * kRowWidth;
@@ -70,8 +71,8 @@ inline void AttendLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, in
   for (int64_t start = 0; start < end; start += p.block_tokens) {
     const int64_t tokens = end - start < p.block_tokens ? end - start : p.block_tokens;
     const int64_t at = KvOffset(p, kv_head, start);
-    if (p.blocks != nullptr && start + p.block_tokens < end) {
-      const int64_t next = KvOffset(p, kv_head, start + p.block_tokens);
+    if (p.blocks != nullptr && start + kAhead * p.block_tokens < end) {
+      const int64_t next = KvOffset(p, kv_head, start + kAhead * p.block_tokens);
       PrefetchRows(p.k + next, p.kv_stride, p.block_tokens, p.head_dim);
       PrefetchRows(p.v + next, p.kv_stride, p.block_tokens, p.head_dim);
     }
