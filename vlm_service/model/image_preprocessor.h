@@ -1,5 +1,6 @@
 #pragma once
 #include "ATen/core/Tensor.h"
+#include "vlm_service/model/activation_arena.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/prompt/page_image.h"
 
@@ -15,11 +16,15 @@ class ImagePreprocessor {
 
   // [num_patches, 3 * temporal_patch * patch_px * patch_px], cell by cell. An uploaded page is
   // resized to the grid, antialiased bicubic; a rendered page has the grid's size already
-  // (CHECK-fails else). A gray page is the RGB page with three equal channels.
-  at::Tensor Patches(const PageImage& image, const PageGrid& grid) const;
+  // (CHECK-fails else). A gray page is the RGB page with three equal channels. Taken from `memory`.
+  at::Tensor Patches(const PageImage& image, const PageGrid& grid, ActivationArena& memory) const;
 
  private:
+  // [1, channels, height, width]
   at::Tensor Resized(const PageImage& image, int64_t height, int64_t width) const;
+  // Writes the patches of one cell, its first pixel at (y, x) of `bytes`.
+  template <typename T>
+  void FillCell(const at::Tensor& bytes, int64_t y, int64_t x, T* patches) const;
 
   const PageLimits limits_;
   const at::Tensor values_;  // [3, 256] of the model's type: what each byte becomes

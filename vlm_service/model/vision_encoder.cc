@@ -68,7 +68,6 @@ ops::RotaryTable VisionEncoder::RotaryOf(const PageGrid& grid) const {
 
 PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& grid,
                                   ActivationArena& memory) {
-  scratch_.Reset();
   const PatchRange all = PatchesOf({.first = 0, .count = grid.num_tokens()});
   TORCH_CHECK(patches.size(0) == all.count, "patches differ from the page's grid");
   PageEncoding page = {.positions = PatchPositions(grid),

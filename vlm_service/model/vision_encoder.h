@@ -33,7 +33,7 @@ struct TokenRange {
 // a time. A part's result depends on the page and the part alone. Not thread-safe.
 class VisionEncoder {
  public:
-  // All must outlive this. `scratch` is reset by every call.
+  // All must outlive this. `scratch` is reset by RunLayer and Merge.
   VisionEncoder(const VisionConfig& config, const VisionWeights& weights, ActivationArena& scratch);
 
   // Takes a page up: embeds its patches and projects them for layer 0. patches [num_patches,

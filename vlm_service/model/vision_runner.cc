@@ -11,6 +11,7 @@ VisionRunner::VisionRunner(const ModelConfig& config, const VisionWeights& weigh
     : limits_(limits),
       type_(type),
       preprocessor_(config, type),
+      scratch_(scratch),
       encoder_(config.vision, weights, scratch),
       outputs_(limits.max_vision_tokens, config.text.hidden_size, type) {}
 
@@ -38,8 +39,9 @@ void VisionRunner::Run(const VisionSlice& slice) {
 VisionRunner::Work VisionRunner::Begin(const VisionSlice& slice) {
   Work work;
   work.memory = spare_ != nullptr ? std::move(spare_) : std::make_unique<ActivationArena>(type_);
-  work.encoding =
-      encoder_.Begin(preprocessor_.Patches(*slice.image, slice.grid), slice.grid, *work.memory);
+  scratch_.Reset();
+  const at::Tensor patches = preprocessor_.Patches(*slice.image, slice.grid, scratch_);
+  work.encoding = encoder_.Begin(patches, slice.grid, *work.memory);
   return work;
 }
 

@@ -54,6 +54,7 @@ class VisionRunner {
   const ExecutorLimits limits_;
   const at::ScalarType type_;
   const ImagePreprocessor preprocessor_;
+  ActivationArena& scratch_;
   VisionEncoder encoder_;
   VisionArena outputs_;
   std::unordered_map<PageId, Work> begun_;  // and not finished

@@ -38,7 +38,8 @@ TEST(ImagePreprocessorTest, PatchesOfUploadsAreHuggingFacesBitForBit) {
         SyntheticPage("upload", 11, row["width"], row["height"], row["mode"] == "RGB" ? 3 : 1);
     const PageGrid grid = *PageGridOf(page.origin, page.width, page.height, config.pages);
     EXPECT_EQ((std::vector<int>{grid.rows, grid.cols}), row["grid"].get<std::vector<int>>());
-    const at::Tensor patches = ImagePreprocessor(config, at::kFloat).Patches(page, grid);
+    ActivationArena memory(at::kFloat);
+    const at::Tensor patches = ImagePreprocessor(config, at::kFloat).Patches(page, grid, memory);
     EXPECT_EQ(Digest(patches), row["sha256"]) << row;
   }
 }
@@ -52,11 +53,12 @@ TEST(ImagePreprocessorTest, RenderedGrayPageIsItsRgbPage) {
   for (const uint8_t value : gray.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);
   const ImagePreprocessor preprocessor(NanoConfig(), at::kFloat);
   const PageGrid grid = {.rows = 2, .cols = 3};
+  ActivationArena memory(at::kFloat);
 
-  const at::Tensor patches = preprocessor.Patches(gray, grid);
+  const at::Tensor patches = preprocessor.Patches(gray, grid, memory);
 
   EXPECT_EQ(patches.sizes(), (std::vector<int64_t>{24, 1176}));
-  EXPECT_TRUE(patches.equal(preprocessor.Patches(rgb, grid)));
+  EXPECT_TRUE(patches.equal(preprocessor.Patches(rgb, grid, memory)));
 }
 
 // One white patch: the second of the second cell's second row, cells and patches in row order.
@@ -68,8 +70,9 @@ TEST(ImagePreprocessorTest, PatchesGoCellByCell) {
   for (int y = 14; y < 28; ++y) {
     for (int x = 42; x < 56; ++x) page.pixels[y * 56 + x] = 255;
   }
+  ActivationArena memory(at::kFloat);
   const at::Tensor patches =
-      ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, {.rows = 1, .cols = 2});
+      ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, {.rows = 1, .cols = 2}, memory);
   for (int patch = 0; patch < 8; ++patch) {
     EXPECT_EQ(patches[patch][0].item<float>() > 0, patch == 7) << patch;
   }
@@ -78,8 +81,12 @@ TEST(ImagePreprocessorTest, PatchesGoCellByCell) {
 TEST(ImagePreprocessorTest, Bfloat16IsTheRoundedFloat) {
   const PageImage page = SyntheticPage("upload", 11, 112, 112);
   const PageGrid grid = {.rows = 4, .cols = 4};
-  const at::Tensor wide = ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, grid);
-  const at::Tensor narrow = ImagePreprocessor(NanoConfig(), at::kBFloat16).Patches(page, grid);
+  ActivationArena wide_memory(at::kFloat);
+  ActivationArena narrow_memory(at::kBFloat16);
+  const at::Tensor wide =
+      ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, grid, wide_memory);
+  const at::Tensor narrow =
+      ImagePreprocessor(NanoConfig(), at::kBFloat16).Patches(page, grid, narrow_memory);
   EXPECT_TRUE(narrow.equal(wide.to(at::kBFloat16)));
 }
 
