@@ -139,7 +139,6 @@ void Gateway::RunUntilStopped() {
   rpc::AnnouncePorts({{"http", http_port()}, {"grpc", grpc_port()}, {"metrics", metrics_port()}});
   parts_->grpc_server->RunUntilStopped([this] {
     parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
-    parts_->grpc_server->SetServing(false);
     parts_->gate.Close();
   });
 }

@@ -75,26 +75,30 @@ void Answer::AddEncodedPage(const v1::PageEncoded& page) {
 void Answer::AddTokens(const v1::Tokens& tokens) {
   if (tokens.tokens().empty()) return;
   AddTiming(tokens);
+  std::map<uint32_t, v1::AskDelta> deltas;  // by sample
   for (const v1::Token& token : tokens.tokens()) {
-    v1::AskDelta& delta = deltas_[token.sample()];
-    delta.add_token_ids(token.id());
-    delta.mutable_text()->append(token.text());
-    if (!token.has_logprob()) continue;
-    v1::AskLogprob& logprob = *delta.add_logprobs();
-    logprob.set_logprob(token.logprob());
-    *logprob.mutable_top_logprobs() = token.top_logprobs();
+    v1::AskDelta& silent = silent_[token.sample()];
+    silent.add_token_ids(token.id());
+    if (token.has_logprob()) {
+      v1::AskLogprob& logprob = *silent.add_logprobs();
+      logprob.set_logprob(token.logprob());
+      *logprob.mutable_top_logprobs() = token.top_logprobs();
+    }
+    if (token.text().empty()) continue;
+    v1::AskDelta& delta = deltas[token.sample()];
+    std::string text = std::move(*delta.mutable_text()) + token.text();
+    delta.MergeFrom(silent);
+    delta.set_text(std::move(text));
+    silent.Clear();
   }
-  for (auto& [sample, delta] : deltas_) {
+  for (auto& [sample, delta] : deltas) {
     delta.set_sample(sample);
-    FlushDelta(delta);
+    EmitDelta(std::move(delta));
   }
 }
 
 void Answer::AddSampleFinished(const v1::SampleFinished& finished) {
-  v1::AskDelta& delta = deltas_[finished.sample()];
-  delta.set_sample(finished.sample());
-  delta.mutable_text()->append(finished.tail_text());
-  FlushDelta(delta);
+  AddTail(finished.sample(), finished.tail_text(), finished.reason());
   v1::AskSample& sample = samples_[finished.sample()];
   sample.set_reason(finished.reason());
   sample.set_output_tokens(finished.output_tokens());
@@ -116,17 +120,26 @@ void Answer::AddTiming(const v1::Tokens& tokens) {
   last_tokens_ = now;
 }
 
-void Answer::FlushDelta(v1::AskDelta& delta) {
-  if (delta.text().empty()) return;
+void Answer::AddTail(uint32_t sample, const std::string& text, v1::FinishReason reason) {
+  if (text.empty()) return;
+  v1::AskDelta& delta = silent_[sample];
+  if (reason == v1::FINISH_REASON_STOP && delta.token_ids_size() > 0) {  // the stop token
+    delta.mutable_token_ids()->RemoveLast();
+    if (delta.logprobs_size() > 0) delta.mutable_logprobs()->RemoveLast();
+  }
+  delta.set_sample(sample);
+  delta.set_text(text);
+  EmitDelta(std::move(delta));
+}
+
+void Answer::EmitDelta(v1::AskDelta delta) {
   v1::AskResponse event;
-  event.mutable_delta()->Swap(&delta);
+  *event.mutable_delta() = std::move(delta);
   Emit(std::move(event));
 }
 
 void Answer::Finish(const v1::GenerateFinished& finished) {
-  v1::AskDelta& delta = deltas_[0];
-  delta.mutable_text()->append(finished.tail_text());
-  FlushDelta(delta);
+  AddTail(0, finished.tail_text(), finished.reason());
   usage_.set_pages(static_cast<uint32_t>(part_of_page_.size()));
   usage_.set_visual_tokens(finished.visual_tokens());
   usage_.set_prompt_tokens(finished.prompt_tokens());

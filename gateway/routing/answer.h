@@ -48,8 +48,9 @@ class Answer {
 
  private:
   void AddTiming(const v1::Tokens& tokens);
-  // Sends the text and the ids of a sample gathered so far, when there is text.
-  void FlushDelta(v1::AskDelta& delta);
+  // Text that was held back, behind the tokens that gave none so far.
+  void AddTail(uint32_t sample, const std::string& text, v1::FinishReason reason);
+  void EmitDelta(v1::AskDelta delta);
   void Emit(v1::AskResponse event) { sink_.Emit(std::move(event)); }
 
   AnswerSink& sink_;
@@ -59,8 +60,8 @@ class Answer {
   const absl::Time start_;
   absl::Time last_tokens_;              // of the last tokens; InfinitePast before the first
   std::vector<uint32_t> part_of_page_;  // indexed by page
-  // By sample. Ids wait here until some text comes.
-  std::map<uint32_t, v1::AskDelta> deltas_;
+  // By sample: tokens that wait here, without text, until some comes.
+  std::map<uint32_t, v1::AskDelta> silent_;
   std::map<uint32_t, v1::AskSample> samples_;  // those that ended, of several
   v1::Usage usage_;
   std::set<std::string> warnings_;

@@ -87,8 +87,8 @@ void ServerRunner::RunUntilStopped(const std::function<void()>& on_drain) {
     WaitForSignal();
     _exit(1);
   }).detach();
+  on_drain();  // first: who sees NOT_SERVING is not admitted any more
   SetServing(false);
-  on_drain();
   open_calls_.WaitUntilNone(options_.drain);
   StopWithin(kFlush);
 }

@@ -43,8 +43,8 @@ class ServerRunner {
 
   void SetServing(bool serving);
 
-  // Waits for SIGTERM or SIGINT, turns health to NOT_SERVING and calls `on_drain`, from which on
-  // the services refuse new calls. The port stays open, so that clients hear that refusal, until no
+  // Waits for SIGTERM or SIGINT, calls `on_drain`, from which on the services refuse new calls, and
+  // turns health to NOT_SERVING. The port stays open, so that clients hear that refusal, until no
   // call runs or `drain` is over; what still runs then is cancelled. A second signal ends the
   // process at once with status 1.
   void RunUntilStopped(const std::function<void()>& on_drain);

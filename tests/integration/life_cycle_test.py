@@ -70,7 +70,7 @@ class DrainTest(LifeCycleCase):
 
 class DrainUnderLoadTest(LifeCycleCase):
     NUM_STREAMS = 8
-    NUM_TOKENS = 100
+    NUM_TOKENS = 400
     PORTS = {"glyph-vlm": "vlm", "glyph-gateway": "grpc"}
 
     def setUp(self):

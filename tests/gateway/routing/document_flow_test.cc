@@ -409,5 +409,39 @@ TEST_F(DocumentFlowTest, KeepsIdsOfTokensWithoutTextForTheNextDelta) {
   EXPECT_THAT(deltas[0].delta().token_ids(), ::testing::ElementsAre(1, 2, 3));
 }
 
+// Tokens 1 and 2 and the stop token, however they are gathered, the last text held back or not.
+struct StopTokenCase {
+  std::vector<std::vector<std::pair<uint32_t, std::string>>> messages;
+  std::string tail;
+};
+class StopTokenTest : public FlowFixture, public testing::WithParamInterface<StopTokenCase> {};
+
+INSTANTIATE_TEST_SUITE_P(EveryWay, StopTokenTest,
+                         testing::Values(StopTokenCase{{{{1, "a"}, {2, "b"}}, {{9, ""}}}, ""},
+                                         StopTokenCase{{{{1, "a"}, {2, "b"}, {9, ""}}}, ""},
+                                         StopTokenCase{{{{1, "a"}}, {{2, ""}, {9, ""}}}, "b"},
+                                         StopTokenCase{{{{1, "a"}, {2, ""}}, {{9, ""}}}, "b"}));
+
+TEST_P(StopTokenTest, IsNotSent) {
+  v1::AskRequest request;
+  request.add_parts()->set_text("Hello?");
+  Ask(request);
+  for (const auto& tokens : GetParam().messages) SendTokens(tokens);
+  v1::GenerateResponse finished;
+  finished.mutable_finished()->set_reason(v1::FINISH_REASON_STOP);
+  finished.mutable_finished()->set_tail_text(GetParam().tail);
+  generate().Send(finished);
+  generate().End(absl::OkStatus());
+
+  std::string text;
+  std::vector<uint32_t> ids;
+  for (const auto& event : Events(v1::AskResponse::kDelta)) {
+    text += event.delta().text();
+    ids.insert(ids.end(), event.delta().token_ids().begin(), event.delta().token_ids().end());
+  }
+  EXPECT_EQ(text, "ab");
+  EXPECT_THAT(ids, testing::ElementsAre(1, 2));
+}
+
 }  // namespace
 }  // namespace glyph::gateway
