@@ -67,6 +67,17 @@ inline FloatRegister Load(const Bf16* p) {
 
 inline void Store(float* p, FloatRegister values) { __builtin_memcpy(p, &values, sizeof(values)); }
 
+// Round of every lane.
+inline void StoreRounded(float* p, FloatRegister values) { Store(p, values); }
+inline void StoreRounded(Bf16* p, FloatRegister values) {
+  WordRegister words;
+  __builtin_memcpy(&words, &values, sizeof(words));
+  const WordRegister rounded = (words + 0x7FFF + ((words >> 16) & 1)) >> 16;
+  const WordRegister kept = values != values ? WordRegister{} + 0x7FC0 : rounded;
+  const HalfRegister half = __builtin_convertvector(kept, HalfRegister);
+  __builtin_memcpy(p, &half, sizeof(half));
+}
+
 // `count` < 16 values, then zeros: what a reduction's last, unfinished step reads.
 struct Tail {
   float values[kLanes] = {};

@@ -43,12 +43,19 @@ inline void AddInput(PanelRow (&sums)[R][N], const float* x, int64_t stride,
 template <typename W, typename T>
 inline void StorePanel(const LinearParams<W, T>& p, int64_t row, int64_t panel,
                        const PanelRow& sums) {
-  float values[kLanes];
-  for (int64_t i = 0; i < kRegisters; ++i) Store(values + i * kWidth, sums[i]);
   const int64_t column = panel * kLanes;
   const int64_t left = p.outputs - column;
   T* out = p.out + row * p.out_stride + column;
-  for (int64_t i = 0; i < (left < kLanes ? left : kLanes); ++i) {
+  if (left >= kLanes) {
+    for (int64_t i = 0; i < kRegisters; ++i) {
+      const int64_t at = i * kWidth;
+      StoreRounded(out + at, p.bias == nullptr ? sums[i] : sums[i] + Load(p.bias + column + at));
+    }
+    return;
+  }
+  float values[kLanes];
+  for (int64_t i = 0; i < kRegisters; ++i) Store(values + i * kWidth, sums[i]);
+  for (int64_t i = 0; i < left; ++i) {
     out[i] = Round<T>(values[i] + (p.bias == nullptr ? 0.0f : p.bias[column + i]));
   }
 }
