@@ -50,7 +50,10 @@ void ThreadTeam::Run(const ParallelLoop& loop) {
   num_loops_.store(number);
   num_loops_.notify_all();
   TakeParts();
-  while (num_done_.load(std::memory_order_acquire) < num_parts) Relax();
+  // A helper is in its last part, or lost its core to another process: then it may have this one.
+  for (int looks = 0; num_done_.load(std::memory_order_acquire) < num_parts; ++looks) {
+    looks < kLooks ? Relax() : std::this_thread::yield();
+  }
 }
 
 bool ThreadTeam::TakeParts() {
