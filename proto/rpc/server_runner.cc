@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -87,7 +88,11 @@ void ServerRunner::RunUntilStopped(const std::function<void()>& on_drain) {
     WaitForSignal();
     _exit(1);
   }).detach();
-  on_drain();  // first: who sees NOT_SERVING is not admitted any more
+  if (options_.linger > absl::ZeroDuration()) {
+    SetServing(false);
+    absl::SleepFor(options_.linger);
+  }
+  on_drain();  // first: without lingering, who sees NOT_SERVING is not admitted any more
   SetServing(false);
   open_calls_.WaitUntilNone(options_.drain);
   StopWithin(kFlush);

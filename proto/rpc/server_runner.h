@@ -20,7 +20,9 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   int port = 0;              // 0: any free port
   std::string service_name;  // health name besides "", e.g. "glyph.v1.RenderService"
-  absl::Duration drain = absl::Seconds(10);  // in-flight calls get this long after the first signal
+  // After the first signal: NOT_SERVING, yet calls are taken, so that balancers can look away.
+  absl::Duration linger = absl::ZeroDuration();
+  absl::Duration drain = absl::Seconds(10);  // then in-flight calls get this long
 };
 
 // One gRPC server with health (grpc.health.v1), reflection and keepalive, that drains on SIGTERM or
@@ -43,10 +45,10 @@ class ServerRunner {
 
   void SetServing(bool serving);
 
-  // Waits for SIGTERM or SIGINT, calls `on_drain`, from which on the services refuse new calls, and
-  // turns health to NOT_SERVING. The port stays open, so that clients hear that refusal, until no
-  // call runs or `drain` is over; what still runs then is cancelled. A second signal ends the
-  // process at once with status 1.
+  // Waits for SIGTERM or SIGINT, lingers if it shall, calls `on_drain`, from which on the services
+  // refuse new calls, and turns health to NOT_SERVING if it did not linger. The port stays open, so
+  // that clients hear that refusal, until no call runs or `drain` is over; what still runs then is
+  // cancelled. A second signal ends the process at once with status 1.
   void RunUntilStopped(const std::function<void()>& on_drain);
 
   // Takes no call any more, lets running ones end for `drain`, then cancels the rest.

@@ -72,12 +72,28 @@ std::vector<SampledToken> FakeDevice::Run(const StepPlan& plan) {
   return tokens;
 }
 
+void FakeDevice::Fail(const StepPlan& plan, bool at_the_end) {
+  if (at_the_end) {
+    Run(plan);
+  } else {
+    Release(plan);
+  }
+  failed_ = true;
+}
+
 void FakeDevice::Release(const StepPlan& plan) {
   for (const SequenceSlot id : plan.released_slots) {
-    Forget(slots_.at(id));
-    slots_.erase(id);
+    const auto slot = slots_.find(id);
+    GLYPH_CHECK(failed_ || slot != slots_.end());
+    if (slot == slots_.end()) continue;
+    Forget(slot->second);
+    slots_.erase(slot);
   }
-  for (const PageId page : plan.released_pages) GLYPH_CHECK(pages_.erase(page) == 1);
+  for (const PageId page : plan.released_pages) {
+    GLYPH_CHECK(pages_.erase(page) == 1 || failed_);
+    if (failed_) seen_pages_.erase(page);
+  }
+  failed_ = false;
 }
 
 void FakeDevice::Start(const StepPlan& plan) {

@@ -40,6 +40,9 @@ class FakeDevice {
 
   std::vector<SampledToken> Run(const StepPlan& plan);
 
+  // As Run, but the step fails: after it released what the plan releases, or after all its work.
+  void Fail(const StepPlan& plan, bool at_the_end);
+
   // The next chunk writes NaN; the next page that is begun encodes to NaN.
   void SpoilNextChunk() { spoil_chunk_ = true; }
   void SpoilNextPage() { spoil_page_ = true; }
@@ -97,6 +100,7 @@ class FakeDevice {
   std::map<SequenceSlot, Slot> slots_;
   std::map<PageId, Page> pages_;
   std::set<PageId> seen_pages_;
+  bool failed_ = false;  // the last step: what it began may have to be released
   bool spoil_chunk_ = false;
   bool spoil_page_ = false;
 };

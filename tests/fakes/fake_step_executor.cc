@@ -14,6 +14,7 @@ void FakeStepExecutor::Submit(StepPlan plan) {
   base::MutexLock lock(mutex_);
   GLYPH_CHECK(!plan_.has_value() && !plan.empty());
   plan_ = std::move(plan);
+  status_ = std::exchange(next_status_, absl::OkStatus());
 }
 
 absl::StatusOr<StepResult> FakeStepExecutor::Collect() {
@@ -26,7 +27,10 @@ absl::StatusOr<StepResult> FakeStepExecutor::Collect() {
   }
   paused_ = false;
   const StepPlan plan = *std::exchange(plan_, std::nullopt);
-  if (!next_status_.ok()) return std::exchange(next_status_, absl::OkStatus());
+  if (!status_.ok()) {
+    device_.Fail(plan, fail_at_the_end_);
+    return status_;
+  }
   ++num_steps_;
   StepResult result;
   result.tokens = device_.Run(plan);
@@ -76,9 +80,10 @@ void FakeStepExecutor::AwaitNoSlots() {
   while (device_.num_slots() > 0) changed_.Wait(mutex_);
 }
 
-void FakeStepExecutor::FailNextStep(absl::Status status) {
+void FakeStepExecutor::FailNextStep(absl::Status status, bool at_the_end) {
   base::MutexLock lock(mutex_);
   next_status_ = std::move(status);
+  fail_at_the_end_ = at_the_end;
 }
 
 void FakeStepExecutor::SpoilNextChunk() {

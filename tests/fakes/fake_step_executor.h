@@ -34,8 +34,8 @@ class FakeStepExecutor : public StepExecutor {
   void Resume();
   // Waits until Collect waits for Resume.
   void AwaitPaused();
-  // The next Collect returns `status`.
-  void FailNextStep(absl::Status status);
+  // The step submitted next fails with `status`: FakeDevice::Fail.
+  void FailNextStep(absl::Status status, bool at_the_end = false);
   // FakeDevice's.
   void SpoilNextChunk();
   void SpoilNextPage();
@@ -61,7 +61,9 @@ class FakeStepExecutor : public StepExecutor {
   std::optional<StepPlan> plan_ GLYPH_GUARDED_BY(mutex_);
   bool pause_ GLYPH_GUARDED_BY(mutex_) = false;
   bool paused_ GLYPH_GUARDED_BY(mutex_) = false;
+  absl::Status status_ GLYPH_GUARDED_BY(mutex_);  // of the step in flight
   absl::Status next_status_ GLYPH_GUARDED_BY(mutex_);
+  bool fail_at_the_end_ GLYPH_GUARDED_BY(mutex_) = false;
   int64_t num_steps_ GLYPH_GUARDED_BY(mutex_) = 0;
 };
 

@@ -60,7 +60,7 @@ LIBRARIES = [
     ("gRPC", r"(grpcpp/|grpc/|.*\.grpc\.pb\.h)",
      ("proto/rpc/", "render_service/server/", "vlm_service/server/", "gateway/",
       "render_service/main.cc", "vlm_service/main.cc")),
-    ("CLI11", r"CLI/", ("render_service/main.cc", "vlm_service/main.cc", "gateway/main.cc",
+    ("CLI11", r"CLI/", ("render_service/main.cc", "vlm_service/flags.cc", "gateway/main.cc",
                         "render_service/tools/", "vlm_service/tools/", "gateway/cli/")),
 ]
 

@@ -10,7 +10,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "proto/rpc/error.h"
 #include "tests/fakes/engine_client.h"
+#include "tests/fakes/failing_allocator.h"
 #include "vlm_service/model_folder.h"
 
 namespace glyph::vlm {
@@ -195,6 +197,29 @@ TEST_F(NanoEngineTest, ResumingAtARandomTokenDoesNotChangeTheTokens) {
     tokens.insert(tokens.end(), tails[i].begin(), tails[i].end());
     EXPECT_EQ(tokens, alone_[i]) << "question " << i << " after " << resumed[i].forced.size();
   }
+}
+
+TEST_F(NanoEngineTest, MemoryThatRunsOutEndsTheNewestRequestAlone) {
+  const FailingAllocator allocator;
+  const EngineQuestion& paged = questions_[20];
+  ASSERT_FALSE(paged.pages.empty());
+  int64_t count = 0;
+  for (bool failed = true; failed; count += 7) {  // until the page needs no further allocation
+    ASSERT_LT(count, 100);
+    NanoEngine engine(Chunks(64, /*reuse=*/true));
+    const auto older = engine.Begin(questions_[0]);
+    older->AwaitTokens(1);
+    FailingAllocator::FailAfter(count);
+    const auto newest = engine.Begin(paged);
+    const absl::Status status = newest->AwaitEnd();
+    failed = FailingAllocator::HasFailed();
+    EXPECT_EQ(status.ok(), !failed) << status;
+    EXPECT_EQ(rpc::GetErrorDetails(status).reason, failed ? "OUT_OF_MEMORY" : "");
+    EXPECT_TRUE(older->AwaitEnd().ok());
+    EXPECT_EQ(older->tokens(), alone_[0]);
+    EXPECT_EQ(engine.Ask(paged), alone_[20]);  // the page begins anew
+  }
+  EXPECT_GT(count, 3);
 }
 
 TEST_F(NanoEngineTest, SamplesOfOneRequestAreThoseOfTheirSeeds) {

@@ -26,7 +26,10 @@ class StepExecutor {
   // Starts a step. The plan keeps to the limits; a plan that breaks them is a bug and CHECK-fails.
   virtual void Submit(StepPlan plan) = 0;
 
-  // Waits for the step submitted last. An error condemns the executor: every sequence is lost.
+  // Waits for the step submitted last. RESOURCE_EXHAUSTED: memory ran out in the step. It released
+  // what its plan released; the slots it named and the pages it worked on must be released before
+  // they are used again, and the next step may follow. Any other error condemns the executor: every
+  // sequence is lost.
   virtual absl::StatusOr<StepResult> Collect() = 0;
 
   virtual std::vector<ComponentMemory> memory() const = 0;

@@ -1,6 +1,7 @@
 #include "vlm_service/engine/step_loop.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -142,14 +143,23 @@ absl::StatusOr<bool> StepLoop::Step() {
   executor_.Submit(std::move(plan));
   TellNotices();  // while the step runs
   const absl::StatusOr<StepResult> result = executor_.Collect();
-  if (!result.ok()) {
-    base::LogError("step_failed", {{"status", std::string(result.status().message())}});
-    scheduler_.Abandon();
-    return rpc::Unavailable("EXECUTOR_FAILED", absl::Seconds(5),
-                            "the model stopped working and this server restarts; retry later");
-  }
+  if (!result.ok()) return FailStep(result.status());
   GLYPH_RETURN_IF_ERROR(Report(scheduler_.Commit(*result), *result));
   return true;
+}
+
+absl::StatusOr<bool> StepLoop::FailStep(const absl::Status& status) {
+  base::LogError("step_failed", {{"status", std::string(status.message())}});
+  const std::optional<SequenceId> newest = scheduler_.Abandon();
+  if (absl::IsResourceExhausted(status) && newest.has_value()) {
+    Fail(RequestOf(*newest),
+         rpc::ResourceExhausted("OUT_OF_MEMORY", absl::Seconds(1),
+                                "a step of the model ran out of memory, and this request, its "
+                                "newest, was given up for the others; retry later"));
+    return true;
+  }
+  return rpc::Unavailable("EXECUTOR_FAILED", absl::Seconds(5),
+                          "the model stopped working and this server restarts; retry later");
 }
 
 void StepLoop::Fail(Requests::iterator request, const absl::Status& status) {

@@ -56,6 +56,8 @@ class StepLoop {
   void AddPage(AddPageCommand command);
   void FinishPrompt(const FinishPromptCommand& command);
   void Cancel(const CancelCommand& command);
+  // A step failed. True: only its newest request ended, and the others go on.
+  absl::StatusOr<bool> FailStep(const absl::Status& status);
   // Adds to the prompt's counts. False: it is beyond its bound, and the request has ended.
   bool CountPrompt(Requests::iterator request, const Prompt& fragment);
 

@@ -16,8 +16,9 @@ at::Tensor ActivationArena::Take(int64_t rows, int64_t columns) {
   const int64_t count = rows * columns;
   const int64_t reserved = (count + kAlignment - 1) / kAlignment * kAlignment;
   if (chunks_.empty() || used_ + reserved > chunks_.back().numel()) {
-    chunks_.push_back(at::empty({std::max(reserved, kMinChunk)}, at::dtype(type_)));
-    num_bytes_ += static_cast<int64_t>(chunks_.back().nbytes());
+    const int64_t size = std::max({reserved, kMinChunk, chunks_.empty() ? num_elements_ : 0});
+    chunks_.push_back(at::empty({size}, at::dtype(type_)));
+    num_elements_ = chunks_.size() == 1 ? size : num_elements_ + size;
     used_ = 0;
   }
   at::Tensor tensor = chunks_.back().narrow(0, used_, count).view({rows, columns});
@@ -27,10 +28,7 @@ at::Tensor ActivationArena::Take(int64_t rows, int64_t columns) {
 
 void ActivationArena::Reset() {
   used_ = 0;
-  if (chunks_.size() <= 1) return;
-  chunks_.clear();
-  chunks_.push_back(
-      at::empty({num_bytes_ / static_cast<int64_t>(c10::elementSize(type_))}, at::dtype(type_)));
+  if (chunks_.size() > 1) chunks_.clear();
 }
 
 }  // namespace glyph::vlm

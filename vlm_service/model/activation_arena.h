@@ -15,16 +15,19 @@ class ActivationArena {
   // A dense tensor [rows, columns] of the model's type, its contents undefined, valid until Reset.
   at::Tensor Take(int64_t rows, int64_t columns);
 
-  // Takes every tensor back. A pass that outgrew the arena leaves several chunks; they become one.
+  // Takes every tensor back. A pass that outgrew the arena leaves several chunks; the next one gets
+  // a single chunk of their size.
   void Reset();
 
-  int64_t num_bytes() const { return num_bytes_; }
+  int64_t num_bytes() const {
+    return num_elements_ * static_cast<int64_t>(c10::elementSize(type_));
+  }
 
  private:
   const at::ScalarType type_;
   std::vector<at::Tensor> chunks_;  // of type_, one dimension
   int64_t used_ = 0;                // elements of the last chunk
-  int64_t num_bytes_ = 0;           // of all chunks
+  int64_t num_elements_ = 0;        // of all chunks, or what the next one shall hold
 };
 
 }  // namespace glyph::vlm

@@ -42,7 +42,7 @@ class ModelExecutor : public StepExecutor {
 
   const ExecutorLimits& limits() const override { return limits_; }
   void Submit(StepPlan plan) override;
-  // INTERNAL when the step threw: its cause is in the log, and every later step fails alike.
+  // INTERNAL when the step threw for another reason than memory: its cause is in the log.
   absl::StatusOr<StepResult> Collect() override;
   std::vector<ComponentMemory> memory() const override { return memory_; }
 

@@ -24,24 +24,23 @@ void SequenceSlots::Edit(const TableEdit& edit) {
   std::vector<int32_t>& blocks = at(edit.slot).blocks;
   const auto index = static_cast<size_t>(edit.index);
   TORCH_CHECK(index <= blocks.size(), "a block table of ", blocks.size(), " is edited at ", index);
-  const int32_t block[] = {static_cast<int32_t>(edit.block)};
-  Hold(block);
   if (index == blocks.size()) {
-    blocks.push_back(block[0]);
+    blocks.push_back(static_cast<int32_t>(edit.block));
   } else {
     Drop({&blocks[index], 1});
-    blocks[index] = block[0];
+    blocks[index] = static_cast<int32_t>(edit.block);
   }
+  Hold({&blocks[index], 1});
 }
 
 void SequenceSlots::Fork(const SlotFork& fork) {
   Release(fork.to);
   const SequenceState& from = at(fork.from);
-  Hold(from.blocks);
   slots_[static_cast<size_t>(fork.to)].emplace(
       SequenceState{.blocks = from.blocks,
                     .sampler = from.sampler.WithParams(fork.sampling),
                     .return_logits = from.return_logits});
+  Hold(from.blocks);
 }
 
 void SequenceSlots::Release(SequenceSlot slot) {

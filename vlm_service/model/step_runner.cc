@@ -65,6 +65,7 @@ absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
     return RunOrThrow(plan);
   } catch (const std::exception& error) {
     base::LogError("step_failed", {{"cause", CauseOf(error)}});
+    if (IsOutOfMemory(error)) return absl::ResourceExhaustedError("memory ran out in a step");
     return absl::InternalError("a step of the model failed; the server's log says why");
   }
 }

@@ -19,8 +19,8 @@ void VisionArena::Reserve(PageId page, int64_t num_tokens) {
   TORCH_CHECK(!pages_.contains(page), "a page was encoded twice under one id");
   TORCH_CHECK(count <= free_.size(), "vision arena: ", count, " tokens, free ", free_.size());
   std::vector<int32_t> rows(free_.end() - static_cast<ptrdiff_t>(count), free_.end());
-  free_.resize(free_.size() - count);
   pages_.emplace(page, Page{.rows = std::move(rows)});
+  free_.resize(free_.size() - count);
 }
 
 void VisionArena::Append(PageId page, const at::Tensor& output) {

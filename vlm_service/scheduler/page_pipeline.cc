@@ -136,6 +136,12 @@ LinearCost::Features PagePipeline::Commit(SchedulerCounts& counts) {
   return std::exchange(step_features_, {});
 }
 
+void PagePipeline::Abandon() {
+  for (const auto& [id, units] : in_step_) cache_.Restart(id);
+  in_step_.clear();
+  step_features_ = {};
+}
+
 bool PagePipeline::WillBeEncoded(const SequencePage& page) const {
   if (!page.held) return false;
   const VisionCache::Page& entry = cache_.Get(*page.held);

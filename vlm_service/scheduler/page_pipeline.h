@@ -43,6 +43,9 @@ class PagePipeline {
   // The step that was planned has run. Returns the features of its vision work.
   LinearCost::Features Commit(SchedulerCounts& counts);
 
+  // The step that was planned has failed: its pages begin anew.
+  void Abandon();
+
   // How far known tokens may be prefilled: up to the first page that will not be encoded by then.
   int64_t PrefillEnd(const Sequence& sequence) const;
 

@@ -13,7 +13,7 @@ namespace glyph::vlm {
 // ExecutorLimits::max_slots - 1. The scheduler hands it out; it is free again once released.
 enum class SequenceSlot : int32_t {};
 
-// Names the vision output of one page while the executor holds it. Never reused.
+// Names the vision output of one page while the executor holds it. Never given to another page.
 enum class PageId : int64_t {};
 
 // A slot begins a sequence with an empty block table.
@@ -89,7 +89,9 @@ struct DecodeWork {
   int32_t position = 0;   // on all three axes
 };
 
-// What one step does, in this order. A slot is in at most one chunk, fork or decode row.
+// What one step does, in this order. Slots and pages may be released that the executor does not
+// know, since a step that failed may not have begun them. A slot is in at most one chunk, fork or
+// decode row.
 struct StepPlan {
   std::vector<SequenceSlot> released_slots;
   std::vector<PageId> released_pages;

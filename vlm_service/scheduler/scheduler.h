@@ -58,8 +58,9 @@ class Scheduler {
   // What the sequence computed is wrong: nobody shares it from now on.
   void Poison(SequenceId id);
 
-  // The step in flight failed and its executor is lost: only Finish may follow.
-  void Abandon() { step_.reset(); }
+  // The step in flight failed. Who was admitted waits again, as after a preemption, and the pages
+  // it worked on begin anew. Returns the newest sequence it worked for, if any.
+  std::optional<SequenceId> Abandon();
 
   // The next step; empty when there is nothing to do. CHECK-fails on a sequence that has all its
   // output tokens: it must be finished.

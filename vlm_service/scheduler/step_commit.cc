@@ -1,4 +1,5 @@
 // The part of Scheduler that records what a step did.
+#include <algorithm>
 #include <utility>
 
 #include "proto/base/check.h"
@@ -42,6 +43,23 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
   }
   GLYPH_CHECK(next == result.tokens.size());
   return {std::move(rows), std::move(step.vision)};
+}
+
+std::optional<SequenceId> Scheduler::Abandon() {
+  GLYPH_CHECK(step_.has_value());
+  const StepInFlight step = *std::exchange(step_, std::nullopt);
+  std::vector<SequenceId> worked_for = step.decode;
+  worked_for.insert(worked_for.end(), step.vision.begin(), step.vision.end());
+  for (const ChunkInFlight& chunk : step.chunks) worked_for.push_back(chunk.id);
+  pages_.Abandon();
+  for (auto& [id, sequence] : sequences_) {
+    if (sequence.phase == Sequence::Phase::kWaiting) continue;
+    released_slots_.insert(released_slots_.end(), sequence.fork_slots.begin(),
+                           sequence.fork_slots.end());  // the executor may have begun them
+    Preempt(sequence);
+  }
+  const auto newest = std::max_element(worked_for.begin(), worked_for.end());
+  return newest == worked_for.end() ? std::nullopt : std::optional(*newest);
 }
 
 void Scheduler::CommitComputed(Sequence& sequence, int64_t num_tokens) {

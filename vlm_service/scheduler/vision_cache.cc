@@ -57,6 +57,13 @@ void VisionCache::Advance(PageId id, int32_t num_units) {
   if (page.encoded()) page.image.reset();
 }
 
+void VisionCache::Restart(PageId id) {
+  Page& page = pages_.at(id);
+  GLYPH_CHECK(!page.encoded());
+  page.num_units_done = 0;
+  released_.push_back(id);
+}
+
 void VisionCache::Forget(const ContentHash& name) {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return;

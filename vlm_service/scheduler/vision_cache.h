@@ -52,12 +52,15 @@ class VisionCache {
   // Records that `num_units` more units of the page are done.
   void Advance(PageId id, int32_t num_units);
 
+  // Nothing of the page is done: the executor shall forget what it has of it.
+  void Restart(PageId id);
+
   const Page& Get(PageId id) const { return pages_.at(id); }
 
   // Nobody finds the page under its name any more; those who hold it keep it.
   void Forget(const ContentHash& name);
 
-  // Pages the executor shall forget; each is told once.
+  // Pages the executor shall forget. Each is told once, and again for every restart.
   std::vector<PageId> TakeReleased();
 
   int64_t num_tokens() const { return num_tokens_; }            // of all pages here

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <future>
@@ -203,6 +204,30 @@ TEST_F(ServerRunnerSignalTest, DrainsOnSigterm) {
 
 TEST_F(ServerRunnerSignalTest, DrainsOnSigint) {
   EXPECT_EXIT(DrainOnSignal(SIGINT), testing::ExitedWithCode(0), "stopping");
+}
+
+// Ends with 0 when a lingering server says NOT_SERVING and still takes a call.
+[[noreturn]] void LingerOnSignal() {
+  BlockStopSignals();
+  HoldingService service;
+  ServerOptions options;
+  options.linger = absl::Seconds(3);
+  auto server = ServerRunner::Start(options, {&service});
+  (*server)->SetServing(true);
+  std::atomic<bool> draining = false;
+  std::future<bool> taken = std::async(std::launch::async, [&] {
+    while (HealthOf(**server, "") == HealthCheckResponse::SERVING) std::this_thread::yield();
+    std::future<grpc::Status> call = CallGetStatus(**server);
+    service.call()->Finish(grpc::Status::OK);
+    return call.get().ok() && !draining;
+  });
+  kill(getpid(), SIGTERM);
+  (*server)->RunUntilStopped([&] { draining = true; });
+  _exit(taken.get() ? 0 : 3);
+}
+
+TEST_F(ServerRunnerSignalTest, LingersBeforeItDrains) {
+  EXPECT_EXIT(LingerOnSignal(), testing::ExitedWithCode(0), "stopping");
 }
 
 // Ends with 0 when an open health watch does not hold the drain of an idle server.

@@ -198,6 +198,31 @@ TEST_F(StepLoopTest, FailsOnlyTheRequestWithNonFiniteLogits) {
   EXPECT_TRUE(engine_->healthy());
 }
 
+TEST_F(StepLoopTest, FailsOnlyTheNewestRequestWhenMemoryRunsOut) {
+  for (const bool at_the_end : {false, true}) {
+    Start(HashModel);
+    const auto alone = std::make_shared<RecordingSink>();
+    BeginText(MakeRequest(alone));
+    ASSERT_TRUE(alone->AwaitEnd().ok());
+    const auto older = std::make_shared<RecordingSink>();
+    const auto newer = std::make_shared<RecordingSink>();
+    executor_->Pause();
+    BeginText(MakeRequest(older));
+    executor_->AwaitPaused();  // in its first step
+    BeginText(MakeRequest(newer));
+    executor_->FailNextStep(absl::ResourceExhaustedError("at 0x7f00"), at_the_end);
+    executor_->Resume();
+    const absl::Status status = newer->AwaitEnd();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(rpc::GetErrorDetails(status).reason, "OUT_OF_MEMORY");
+    EXPECT_TRUE(rpc::GetErrorDetails(status).retry_after.has_value());
+    EXPECT_TRUE(older->AwaitEnd().ok());
+    EXPECT_EQ(older->tokens(), alone->tokens());
+    EXPECT_TRUE(engine_->healthy());
+    executor_->AwaitNoSlots();
+  }
+}
+
 TEST_F(StepLoopTest, EndsARequestOfWhichOneSampleIsNotFinite) {
   Start([](const FakeQuery& query) -> std::optional<int32_t> {
     if (query.seed == 0 && query.num_outputs == 0) return std::nullopt;  // its siblings go on

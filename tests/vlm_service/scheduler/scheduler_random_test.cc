@@ -22,6 +22,7 @@ struct Config {
   int max_open = 16;      // requests at once
   int cancels = 10;       // per mille of requests and steps
   int spoils = 0;         // per mille of steps: NaN
+  int failures = 0;       // per mille of steps: out of memory
   bool preempts = false;  // it is expected to happen
 };
 
@@ -75,15 +76,17 @@ class RandomPlans {
   void ExpectEverythingHappened() const {
     const SchedulerCounts& counts = scheduler_.counts();
     std::printf(
-        "%s: %d requests, %d samples compared, %d cancelled, %d with NaN, %ld preemptions, "
+        "%s: %d requests, %d samples compared, %d cancelled, %d with NaN, %d out of memory, %ld "
+        "preemptions, "
         "%ld tokens run, %ld reused, %ld pages encoded, %ld reused, longest wait %d steps\n",
-        config_.name, num_begun_, num_compared_, num_cancelled_, num_not_finite_,
+        config_.name, num_begun_, num_compared_, num_cancelled_, num_not_finite_, num_failed_,
         counts.preemptions, counts.prefilled_tokens, counts.reused_tokens, counts.pages_encoded,
         counts.pages_reused, patience_.longest());
     EXPECT_GT(num_compared_, num_steps_ / 40);
     EXPECT_GT(num_cancelled_, 0);
     EXPECT_GT(counts.pages_encoded, 0);
     EXPECT_EQ(num_not_finite_ > 0, config_.spoils > 0);
+    EXPECT_EQ(num_failed_ > 0, config_.failures > 0);
     EXPECT_TRUE(!config_.preempts || counts.preemptions > 0);
     if (config_.budget.reuse_prefixes) {
       EXPECT_GT(counts.reused_tokens, 0);
@@ -137,9 +140,14 @@ class RandomPlans {
     if (Below(2) == 0) TakeNotices();
     StepPlan plan = scheduler_.Plan();
     if (plan.empty()) return TakeNotices();
+    if (Below(1000) < config_.failures) {
+      executor_.FailNextStep(absl::ResourceExhaustedError("memory"), Below(2) == 0);
+    }
     executor_.Submit(std::move(plan));
     if (Below(2) == 0) TakeNotices();
-    StepResult result = *executor_.Collect();
+    absl::StatusOr<StepResult> collected = executor_.Collect();
+    if (!collected.ok()) return FailNewest();
+    StepResult& result = *collected;
     // A machine of no steady speed, so that chunks come in all sizes.
     for (double* ms : {&result.vision_ms, &result.prefill_ms, &result.decode_ms}) {
       *ms *= 0.1 * Below(100);
@@ -150,6 +158,14 @@ class RandomPlans {
     ASSERT_EQ(std::set<SequenceId>(step.rows.begin(), step.rows.end()).size(), step.rows.size());
     for (const SequenceId id : step.rows) OwnerOf(id)->second.tokens[id];  // forks begin
     for (size_t i = 0; i < step.rows.size(); ++i) TakeToken(step.rows[i], result.tokens[i]);
+  }
+
+  void FailNewest() {
+    const std::optional<SequenceId> newest = scheduler_.Abandon();
+    EXPECT_EQ(scheduler_.num_admitted(), 0);
+    if (!newest.has_value()) return;
+    ++num_failed_;
+    EndRequest(OwnerOf(*newest)->first);
   }
 
   void TakeNotices() {
@@ -249,6 +265,7 @@ class RandomPlans {
   int num_compared_ = 0;
   int num_cancelled_ = 0;
   int num_not_finite_ = 0;
+  int num_failed_ = 0;
 };
 
 constexpr ExecutorLimits kRoomy = {.num_blocks = 200,
@@ -293,6 +310,16 @@ const std::vector<Config> kConfigs = {
      .budget = {.idle_ms = 5, .quantum_ms = 20},
      .range = {.max_page_tokens = 30, .max_samples = 4},
      .spoils = 10},
+    {.name = "memory runs out",
+     .limits = With(80, 10, 60),
+     .budget = {.idle_ms = 5, .quantum_ms = 20},
+     .range = {.max_page_tokens = 30, .max_samples = 4},
+     .failures = 10},
+    {.name = "memory runs out without caches",
+     .limits = With(80, 10, 60),
+     .budget = {.idle_ms = 3, .quantum_ms = 20, .reuse_prefixes = false},
+     .range = {.max_page_tokens = 30, .max_samples = 8},
+     .failures = 10},
 };
 
 TEST(SchedulerRandom, AnswersEverybodyAsIfAlone) {

@@ -1,0 +1,68 @@
+#include "vlm_service/flags.h"
+
+#include <sysexits.h>
+
+#include "CLI/CLI.hpp"
+
+namespace glyph::vlm {
+namespace {
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  ModelFlags& model = flags.model;
+  app.set_version_flag("--version", "glyph-vlm " GLYPH_VERSION);
+  app.add_option("--model", model.folder, "Model folder in the Hugging Face layout")->required();
+  app.add_option("--device", model.device, "Where the model runs")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--dtype", model.dtype, "Type of weights and KV cache")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
+  app.add_option("--kv-tokens", model.kv_tokens,
+                 "Tokens the KV cache holds; 0: 65,536, or what 1 GiB holds if that is less")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
+      ->capture_default_str();
+  app.add_option("--max-running", model.max_running, "Requests that run at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--max-waiting", flags.max_waiting, "Requests that wait; more are refused")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--prefix-cache", flags.prefix_cache, "Compute equal prefixes and pages once")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  app.add_option("--max-chunk", flags.budget.max_chunk_tokens,
+                 "Tokens of one prompt that a step prefills at most")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  app.add_option("--idle-step-ms", flags.budget.idle_ms,
+                 "Milliseconds of a step while nothing decodes: how late a cancel may be heard")
+      ->check(CLI::Range(1.0, 60000.0))
+      ->capture_default_str();
+  app.add_option("--threads", model.num_threads, "Threads of the model; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--host", flags.host, "Address to listen on")->capture_default_str();
+  app.add_option("--port", flags.port, "Port to listen on; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--linger-s", flags.linger_s,
+                 "Seconds it still serves after SIGTERM, NOT_SERVING, so that balancers look away")
+      ->check(CLI::Range(0, 60))
+      ->capture_default_str();
+  app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
+}
+
+}  // namespace
+
+std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
+  CLI::App app("Reads pages and answers, token by token: serves glyph.v1.VlmService.", "glyph-vlm");
+  AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  return std::nullopt;
+}
+
+}  // namespace glyph::vlm
