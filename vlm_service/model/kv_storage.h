@@ -1,10 +1,10 @@
 #pragma once
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "vlm_service/model/model_config.h"
+#include "vlm_service/ops/ops.h"
 
 namespace glyph::vlm {
 
@@ -13,19 +13,15 @@ namespace glyph::vlm {
 // block lie together, as a decode step reads them.
 class KvStorage {
  public:
-  KvStorage(const TextConfig& config, int64_t num_blocks, int64_t block_tokens,
-            at::ScalarType type);
+  KvStorage(const TextConfig& config, int64_t num_blocks, int64_t block_tokens, at::ScalarType type,
+            Ops& ops);
 
   // Bytes of one block over all layers.
   static int64_t BlockBytes(const TextConfig& config, int64_t block_tokens, at::ScalarType type);
 
   // [num_blocks, kv_heads, block_tokens, head_dim]
-  const at::Tensor& keys(int64_t layer) const { return keys_[layer]; }
-  const at::Tensor& values(int64_t layer) const { return values_[layer]; }
-
-  // Writes k and v [rows, kv_heads * head_dim] at the cache rows `slots`.
-  void Append(int64_t layer, std::span<const int32_t> slots, const at::Tensor& k,
-              const at::Tensor& v);
+  at::Tensor& keys(int64_t layer) { return keys_[layer]; }
+  at::Tensor& values(int64_t layer) { return values_[layer]; }
 
   // Copies all keys and values of a block.
   void CopyBlock(int32_t from, int32_t to);

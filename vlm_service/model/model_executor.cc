@@ -7,9 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "proto/base/check.h"
 #include "proto/rpc/error.h"
+#include "vlm_service/model/host_chooser.h"
 #include "vlm_service/model/kv_storage.h"
 #include "vlm_service/model/model_weights.h"
 #include "vlm_service/model/step_runner.h"
+#include "vlm_service/ops/cpu_ops.h"
 
 namespace glyph::vlm {
 namespace {
@@ -40,8 +42,9 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
     return absl::InvalidArgumentError(absl::StrCat("the KV cache is ", options.kv_bytes,
                                                    " bytes; one block takes ", block_bytes));
   }
+  auto ops = std::make_unique<CpuOps>();
   GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
-                         ModelWeights::Load(model_dir, config, type));
+                         ModelWeights::Load(model_dir, config, type, *ops));
   const ExecutorLimits limits = {
       .num_blocks = static_cast<int32_t>(num_blocks),
       .block_tokens = kBlockTokens,
@@ -52,7 +55,10 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
       .vision_unit_tokens = kVisionUnitTokens,
   };
   const int64_t num_parameters = weights->num_parameters();
-  auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, limits);
+  auto chooser =
+      std::make_unique<HostChooser>(limits.max_slots, static_cast<int32_t>(config.text.vocab_size));
+  auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, limits,
+                                             std::move(ops), std::move(chooser));
   return std::unique_ptr<ModelExecutor>(
       new ModelExecutor(std::move(runner), limits, num_parameters, options.num_threads));
 }

@@ -19,7 +19,7 @@ TextLayerWeights LoadTextLayer(WeightLoader& loader, const TextConfig& config, i
     return loader.Get(absl::StrCat(prefix, name, ".weight"), {hidden});
   };
   // Hugging Face always has these biases; a file that says attention_bias false may lack them.
-  const auto projection = [&](const std::string& name, int64_t heads) -> LinearRows {
+  const auto projection = [&](const std::string& name, int64_t heads) -> LinearPart {
     const std::string full = absl::StrCat(prefix, "self_attn.", name);
     const bool bias = config.attention_bias || loader.Has(absl::StrCat(full, ".bias"));
     return {full, heads * config.head_dim, bias};
@@ -64,7 +64,7 @@ VisionBlockWeights LoadVisionBlock(WeightLoader& loader, const VisionConfig& con
   const std::string prefix = absl::StrCat("model.visual.blocks.", index, ".");
   const int64_t hidden = config.hidden_size;
   const int64_t inner = config.out_hidden_size;
-  const auto rows = [&](const std::string& name, int64_t outputs, bool bias) -> LinearRows {
+  const auto rows = [&](const std::string& name, int64_t outputs, bool bias) -> LinearPart {
     return {absl::StrCat(prefix, name), outputs, bias};
   };
   return {
@@ -134,10 +134,10 @@ VisionWeights LoadVision(WeightLoader& loader, const VisionConfig& config) {
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(const std::string& model_dir,
                                                                  const ModelConfig& config,
-                                                                 at::ScalarType type) {
+                                                                 at::ScalarType type, Ops& ops) {
   auto weights = std::unique_ptr<ModelWeights>(new ModelWeights());
   GLYPH_ASSIGN_OR_RETURN(weights->file_, Weights::Open(model_dir));
-  WeightLoader loader(*weights->file_, type);
+  WeightLoader loader(*weights->file_, type, ops);
   try {
     weights->text_ = LoadText(loader, config);
     weights->vision_ = LoadVision(loader, config.vision);

@@ -7,7 +7,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "vlm_service/model/model_config.h"
-#include "vlm_service/ops/linear.h"
+#include "vlm_service/ops/ops.h"
 #include "vlm_service/weights/safetensors.h"
 
 namespace glyph::vlm {
@@ -49,13 +49,13 @@ struct VisionWeights {
   ops::LinearWeights merger_gate_up, merger_down;   // [2 * intermediate, out_hidden] and back
 };
 
-// All weights of one model, in one type. Immutable after Load.
+// All weights of one model, in one type, where the operations keep them. Immutable after Load.
 class ModelWeights {
  public:
   // Errors as WeightLoader and Weights::Open; INTERNAL when memory does not suffice.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(const std::string& model_dir,
                                                             const ModelConfig& config,
-                                                            at::ScalarType type);
+                                                            at::ScalarType type, Ops& ops);
 
   const TextWeights& text() const { return text_; }
   const VisionWeights& vision() const { return vision_; }

@@ -6,22 +6,16 @@
 
 namespace glyph::vlm {
 
-SequenceSlots::SequenceSlots(const ExecutorLimits& limits, int32_t vocab_size)
-    : block_tokens_(limits.block_tokens),
-      vocab_size_(vocab_size),
-      slots_(limits.max_slots),
-      holders_(limits.num_blocks) {}
+SequenceSlots::SequenceSlots(const ExecutorLimits& limits)
+    : block_tokens_(limits.block_tokens), slots_(limits.max_slots), holders_(limits.num_blocks) {}
 
-void SequenceSlots::Start(const SlotStart& start) {
-  Release(start.slot);
-  slots_[static_cast<size_t>(start.slot)].emplace(
-      SequenceState{.blocks = {},
-                    .sampler = Sampler(start.sampling, vocab_size_),
-                    .return_logits = start.return_logits});
+void SequenceSlots::Start(SequenceSlot slot) {
+  Release(slot);
+  slots_[static_cast<size_t>(slot)].emplace();
 }
 
 void SequenceSlots::Edit(const TableEdit& edit) {
-  std::vector<int32_t>& blocks = at(edit.slot).blocks;
+  Table& blocks = at(edit.slot);
   const auto index = static_cast<size_t>(edit.index);
   TORCH_CHECK(index <= blocks.size(), "a block table of ", blocks.size(), " is edited at ", index);
   if (index == blocks.size()) {
@@ -33,34 +27,29 @@ void SequenceSlots::Edit(const TableEdit& edit) {
   Hold({&blocks[index], 1});
 }
 
-void SequenceSlots::Fork(const SlotFork& fork) {
-  Release(fork.to);
-  const SequenceState& from = at(fork.from);
-  slots_[static_cast<size_t>(fork.to)].emplace(
-      SequenceState{.blocks = from.blocks,
-                    .sampler = from.sampler.WithParams(fork.sampling),
-                    .return_logits = from.return_logits});
-  Hold(from.blocks);
+void SequenceSlots::Fork(SequenceSlot from, SequenceSlot to) {
+  Release(to);
+  slots_[static_cast<size_t>(to)] = at(from);
+  Hold(at(to));
 }
 
 void SequenceSlots::Release(SequenceSlot slot) {
-  std::optional<SequenceState>& held = slots_.at(static_cast<size_t>(slot));
-  if (!held.has_value()) return;
-  Drop(held->blocks);
-  held.reset();
+  std::optional<Table>& table = slots_.at(static_cast<size_t>(slot));
+  if (!table.has_value()) return;
+  Drop(*table);
+  table.reset();
 }
 
-SequenceState& SequenceSlots::at(SequenceSlot slot) {
-  std::optional<SequenceState>& held = slots_.at(static_cast<size_t>(slot));
-  TORCH_CHECK(held.has_value(), "a plan runs a slot that was not started");
-  return *held;
+SequenceSlots::Table& SequenceSlots::at(SequenceSlot slot) {
+  std::optional<Table>& table = slots_.at(static_cast<size_t>(slot));
+  TORCH_CHECK(table.has_value(), "a plan runs a slot that was not started");
+  return *table;
 }
 
-int32_t SequenceSlots::CacheRow(const SequenceState& sequence, int64_t index) const {
+int32_t SequenceSlots::CacheRow(const Table& table, int64_t index) const {
   const auto block = static_cast<size_t>(index / block_tokens_);
-  TORCH_CHECK(block < sequence.blocks.size(), "token ", index,
-              " lies outside its sequence's blocks");
-  return sequence.blocks[block] * block_tokens_ + static_cast<int32_t>(index % block_tokens_);
+  TORCH_CHECK(block < table.size(), "token ", index, " lies outside its sequence's blocks");
+  return table[block] * block_tokens_ + static_cast<int32_t>(index % block_tokens_);
 }
 
 void SequenceSlots::Hold(std::span<const int32_t> blocks) {

@@ -7,7 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include "ATen/ops/from_blob.h"
 #include "c10/core/InferenceMode.h"
 #include "proto/base/logging.h"
 #include "vlm_service/model/exception_cause.h"
@@ -29,35 +28,22 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// A view of positions [3, count]; nothing writes to it, from_blob has no const form.
-at::Tensor PositionTensor(const std::vector<int32_t>& positions) {
-  return at::from_blob(const_cast<int32_t*>(positions.data()),
-                       {3, static_cast<int64_t>(positions.size() / 3)}, at::kInt);
-}
-
-// Tells the sampler what a chunk adds to its sequence.
-void ObserveTokens(const PrefillChunk& chunk, Sampler& sampler) {
-  const auto count = static_cast<int64_t>(chunk.ids.size());
-  sampler.Observe(chunk.reused_ids, std::max<int64_t>(0, chunk.num_output_ids - count));
-  sampler.Observe(chunk.ids, std::min(chunk.num_output_ids, count));
-}
-
-std::span<float> Row(const at::Tensor& logits, int64_t row) {
-  return {logits.data_ptr<float>() + row * logits.stride(0), static_cast<size_t>(logits.size(1))};
-}
-
 }  // namespace
 
 StepRunner::StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights,
-                       at::ScalarType type, const ExecutorLimits& limits)
-    : config_(std::move(config)),
+                       at::ScalarType type, const ExecutorLimits& limits, std::unique_ptr<Ops> ops,
+                       std::unique_ptr<TokenChooser> chooser)
+    : ops_(std::move(ops)),
+      config_(std::move(config)),
       weights_(std::move(weights)),
       limits_(limits),
       arena_(type),
-      kv_(config_.text, limits.num_blocks, limits.block_tokens, type),
-      vision_(config_, weights_->vision(), limits_, type, arena_),
-      decoder_(config_.text, weights_->text(), kv_, arena_, type),
-      slots_(limits, static_cast<int32_t>(config_.text.vocab_size)) {}
+      kv_(config_.text, limits.num_blocks, limits.block_tokens, type, *ops_),
+      vision_(config_, weights_->vision(), limits_, type, arena_, *ops_),
+      decoder_(config_.text, weights_->text(), kv_, arena_, type, *ops_),
+      slots_(limits),
+      chooser_(std::move(chooser)),
+      decode_inputs_(limits, *ops_) {}
 
 absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
   try {
@@ -77,8 +63,10 @@ StepResult StepRunner::RunOrThrow(const StepPlan& plan) {
   for (const VisionSlice& slice : plan.vision) {
     vision_.Run(slice);
   }
+  if (!plan.vision.empty()) ops_->Synchronize();
   result.vision_ms = watch.Lap();
   RunPrefill(plan, result.tokens);
+  if (!plan.prefill.empty()) ops_->Synchronize();
   result.prefill_ms = watch.Lap();
   if (!plan.decode.empty()) {
     RunDecode(plan.decode, result.tokens);
@@ -95,7 +83,8 @@ void StepRunner::UpdateSlots(const StepPlan& plan) {
     vision_.Release(page);
   }
   for (const SlotStart& start : plan.started_slots) {
-    slots_.Start(start);
+    slots_.Start(start.slot);
+    chooser_->Start(start);
   }
   for (const TableEdit& edit : plan.table_edits) {
     slots_.Edit(edit);
@@ -106,107 +95,92 @@ void StepRunner::UpdateSlots(const StepPlan& plan) {
 }
 
 void StepRunner::RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tokens) {
-  ForkTokens forked(plan.forks.size());
+  std::vector<SampledToken> forked(plan.forks.size());
   size_t num_forked = 0;
   for (const PrefillChunk& chunk : plan.prefill) {
     const at::Tensor hidden = RunChunk(chunk);
-    ObserveTokens(chunk, slots_.at(chunk.slot).sampler);
+    ObserveTokens(chunk);
     if (!chunk.samples) continue;
-    const at::Tensor logits = decoder_.Logits(hidden);
-    num_forked += RunForks(plan.forks, chunk.slot, Row(logits, 0), forked);
-    tokens.push_back(Choose(chunk.slot, Row(logits, 0)));
+    std::vector<SequenceSlot> slots = {chunk.slot};
+    std::vector<size_t> places;  // of the forks, in the plan
+    for (size_t i = 0; i < plan.forks.size(); ++i) {
+      if (plan.forks[i].from != chunk.slot) continue;
+      slots_.Fork(plan.forks[i].from, plan.forks[i].to);
+      chooser_->Fork(plan.forks[i]);
+      slots.push_back(plan.forks[i].to);
+      places.push_back(i);
+    }
+    std::vector<SampledToken> chosen = ChooseAlike(hidden, slots);
+    tokens.push_back(std::move(chosen.front()));
+    for (size_t i = 0; i < places.size(); ++i) forked[places[i]] = std::move(chosen[i + 1]);
+    num_forked += places.size();
   }
   TORCH_CHECK(num_forked == forked.size(), "a plan forks a slot whose chunk does not sample");
   std::move(forked.begin(), forked.end(), std::back_inserter(tokens));
 }
 
-size_t StepRunner::RunForks(std::span<const SlotFork> forks, SequenceSlot from,
-                            std::span<const float> logits, ForkTokens& tokens) {
-  size_t count = 0;
-  for (size_t i = 0; i < forks.size(); ++i) {
-    if (forks[i].from != from) continue;
-    slots_.Fork(forks[i]);
-    std::vector<float> copy(logits.begin(), logits.end());
-    tokens[i] = Choose(forks[i].to, copy);
-    ++count;
-  }
-  return count;
+// Tells the chooser what a chunk adds to its sequence.
+void StepRunner::ObserveTokens(const PrefillChunk& chunk) {
+  const auto count = static_cast<int64_t>(chunk.ids.size());
+  chooser_->Observe(chunk.slot, chunk.reused_ids,
+                    std::max<int64_t>(0, chunk.num_output_ids - count));
+  chooser_->Observe(chunk.slot, chunk.ids, std::min(chunk.num_output_ids, count));
+}
+
+std::vector<SampledToken> StepRunner::ChooseAlike(const at::Tensor& hidden,
+                                                  std::span<const SequenceSlot> slots) {
+  std::vector<int32_t> rows;
+  for (const SequenceSlot slot : slots) rows.push_back(static_cast<int32_t>(slot));
+  const at::Tensor logits =
+      decoder_.Logits(hidden).expand({static_cast<int64_t>(slots.size()), -1});
+  chooser_->Choose(logits, ops_->Stage(rows));
+  return chooser_->Take(logits, slots);
 }
 
 at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
-  const SequenceState& sequence = slots_.at(chunk.slot);
+  const SequenceSlots::Table& table = slots_.at(chunk.slot);
   const auto count = static_cast<int64_t>(chunk.ids.size());
   TORCH_CHECK(count > 0 && chunk.positions.size() == 3 * chunk.ids.size(), "a chunk of ", count,
               " tokens has ", chunk.positions.size(), " positions");
   std::vector<int32_t> cache_rows(count);
   for (int64_t i = 0; i < count; ++i) {
-    cache_rows[i] = slots_.CacheRow(sequence, chunk.first + i);
+    cache_rows[i] = slots_.CacheRow(table, chunk.first + i);
   }
   arena_.Reset();
   at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
-  Embed(chunk, hidden);
-  return decoder_.Forward({.positions = PositionTensor(chunk.positions),
-                           .slots = cache_rows,
-                           .num_wanted = chunk.samples ? 1 : 0,
-                           .chunk = {.blocks = sequence.blocks, .first = chunk.first}},
-                          hidden);
-}
-
-void StepRunner::Embed(const PrefillChunk& chunk, at::Tensor& hidden) {
-  decoder_.Embed(chunk.ids, hidden);
+  ops_->GatherRows(hidden, weights_->text().embedding, ops_->Stage(chunk.ids));
   for (const PageRows& page : chunk.pages) {
     at::Tensor rows = hidden.narrow(0, page.first_token, page.num_tokens);
     vision_.Load(page.page, page.first_row, rows);
   }
+  return decoder_.Forward({.positions = ops_->Stage(chunk.positions).view({3, count}),
+                           .cache_rows = ops_->Stage(cache_rows),
+                           .num_wanted = chunk.samples ? 1 : 0,
+                           .chunk = {.blocks = ops_->Stage(table), .first = chunk.first}},
+                          hidden);
 }
 
 void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens) {
-  const size_t count = rows.size();
-  std::vector<int32_t> ids(count);
-  std::vector<int32_t> cache_rows(count);
-  std::vector<int32_t> positions(3 * count);
-  std::vector<const int32_t*> blocks(count);
-  std::vector<int64_t> lengths(count);
-  for (size_t i = 0; i < count; ++i) {
-    const SequenceState& sequence = slots_.at(rows[i].slot);
-    ids[i] = sequence.last_token;
-    cache_rows[i] = slots_.CacheRow(sequence, rows[i].kv_length);
-    blocks[i] = sequence.blocks.data();
-    lengths[i] = rows[i].kv_length + 1;
-    for (size_t axis = 0; axis < 3; ++axis) {
-      positions[axis * count + i] = rows[i].position;
-    }
-  }
-  arena_.Reset();
-  at::Tensor hidden = arena_.Take(static_cast<int64_t>(count), config_.text.hidden_size);
-  decoder_.Embed(ids, hidden);
-  decoder_.Forward({.positions = PositionTensor(positions),
-                    .slots = cache_rows,
-                    .num_wanted = static_cast<int64_t>(count),
-                    .sequences = {.blocks = blocks, .lengths = lengths}},
-                   hidden);
-  const at::Tensor logits = decoder_.Logits(hidden);
-  for (size_t i = 0; i < count; ++i) {
-    tokens.push_back(Choose(rows[i].slot, Row(logits, static_cast<int64_t>(i))));
-  }
-}
-
-SampledToken StepRunner::Choose(SequenceSlot slot, std::span<float> logits) {
-  SequenceState& sequence = slots_.at(slot);
-  SampledToken result;
-  result.slot = slot;
-  if (sequence.return_logits) {
-    result.logits.assign(logits.begin(), logits.end());
-  }
-  std::optional<Choice> choice = sequence.sampler.Sample(logits);
-  result.finite = choice.has_value();
-  if (choice.has_value()) {
-    result.token = choice->token;
-    result.logprob = choice->logprob;
-    result.top_logprobs = std::move(choice->top_logprobs);
-  }
-  sequence.last_token = result.token;
-  return result;
+  const int64_t padded = ops_->PaddedRows(static_cast<int64_t>(rows.size()));
+  decode_inputs_.Fill(rows, padded, slots_);
+  at::Tensor& logits = decode_logits_[padded];
+  ops_->Repeat(padded, [&] {
+    arena_.Reset();
+    at::Tensor hidden = arena_.Take(padded, config_.text.hidden_size);
+    const at::Tensor slots = decode_inputs_.slots(padded);
+    ops_->EmbedSlots(hidden, weights_->text().embedding, chooser_->last_tokens(), slots);
+    decoder_.Forward({.positions = decode_inputs_.positions(padded),
+                      .cache_rows = decode_inputs_.cache_rows(padded),
+                      .num_wanted = padded,
+                      .sequences = decode_inputs_.sequences(padded)},
+                     hidden);
+    logits = decoder_.Logits(hidden);
+    chooser_->Choose(logits, slots);
+  });
+  std::vector<SequenceSlot> slots;
+  for (const DecodeWork& row : rows) slots.push_back(row.slot);
+  std::vector<SampledToken> chosen = chooser_->Take(logits, slots);
+  std::move(chosen.begin(), chosen.end(), std::back_inserter(tokens));
 }
 
 std::vector<ComponentMemory> StepRunner::memory() const {

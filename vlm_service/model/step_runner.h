@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -8,12 +9,15 @@
 #include "absl/status/statusor.h"
 #include "vlm_service/engine/step_executor.h"
 #include "vlm_service/model/activation_arena.h"
+#include "vlm_service/model/decode_inputs.h"
 #include "vlm_service/model/kv_storage.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_weights.h"
 #include "vlm_service/model/sequence_slots.h"
 #include "vlm_service/model/text_decoder.h"
+#include "vlm_service/model/token_chooser.h"
 #include "vlm_service/model/vision_runner.h"
+#include "vlm_service/ops/ops.h"
 
 namespace glyph::vlm {
 
@@ -21,17 +25,16 @@ namespace glyph::vlm {
 class StepRunner {
  public:
   StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights, at::ScalarType type,
-             const ExecutorLimits& limits);
+             const ExecutorLimits& limits, std::unique_ptr<Ops> ops,
+             std::unique_ptr<TokenChooser> chooser);
 
-  // INTERNAL when anything inside threw; the runner is then of no further use.
+  // RESOURCE_EXHAUSTED when memory ran out, as StepExecutor::Collect; INTERNAL when anything else
+  // inside threw: the runner is then of no further use.
   absl::StatusOr<StepResult> Run(const StepPlan& plan);
 
   std::vector<ComponentMemory> memory() const;
 
  private:
-  // A token for each of the plan's forks, before they are put behind those of the chunks.
-  using ForkTokens = std::vector<SampledToken>;
-
   StepResult RunOrThrow(const StepPlan& plan);
   void UpdateSlots(const StepPlan& plan);
   void RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tokens);
@@ -40,14 +43,12 @@ class StepRunner {
   // The chunk through every layer; the hidden state [1, hidden] of its last token when it samples,
   // valid until the next pass.
   at::Tensor RunChunk(const PrefillChunk& chunk);
-  // The embeddings of a chunk, vision outputs in place of image tokens.
-  void Embed(const PrefillChunk& chunk, at::Tensor& hidden);
-  // Begins the forks of `from` and chooses their tokens; returns how many there are.
-  size_t RunForks(std::span<const SlotFork> forks, SequenceSlot from, std::span<const float> logits,
-                  ForkTokens& tokens);
-  // Chooses the slot's next token; `logits` [vocab_size] may change.
-  SampledToken Choose(SequenceSlot slot, std::span<float> logits);
+  void ObserveTokens(const PrefillChunk& chunk);
+  // A token for each slot from the same hidden state [1, hidden].
+  std::vector<SampledToken> ChooseAlike(const at::Tensor& hidden,
+                                        std::span<const SequenceSlot> slots);
 
+  const std::unique_ptr<Ops> ops_;  // outlives every tensor
   const ModelConfig config_;
   const std::unique_ptr<ModelWeights> weights_;
   const ExecutorLimits limits_;
@@ -56,6 +57,9 @@ class StepRunner {
   VisionRunner vision_;
   TextDecoder decoder_;
   SequenceSlots slots_;
+  const std::unique_ptr<TokenChooser> chooser_;
+  DecodeInputs decode_inputs_;
+  std::map<int64_t, at::Tensor> decode_logits_;  // by padded rows: where a batch leaves them
 };
 
 }  // namespace glyph::vlm

@@ -4,13 +4,10 @@
 #include <span>
 #include <utility>
 
-#include "ATen/ops/empty.h"
-#include "vlm_service/ops/rows.h"
-
 namespace glyph::vlm {
 
-VisionArena::VisionArena(int64_t max_tokens, int64_t hidden_size, at::ScalarType type)
-    : rows_(at::empty({max_tokens, hidden_size}, at::dtype(type))), free_(max_tokens) {
+VisionArena::VisionArena(int64_t max_tokens, int64_t hidden_size, at::ScalarType type, Ops& ops)
+    : ops_(ops), rows_(ops.Allocate("vision", {max_tokens, hidden_size}, type)), free_(max_tokens) {
   std::iota(free_.rbegin(), free_.rend(), 0);
 }
 
@@ -29,11 +26,11 @@ void VisionArena::Append(PageId page, const at::Tensor& output) {
   Page& held = it->second;
   const auto count = static_cast<size_t>(output.size(0));
   TORCH_CHECK(held.num_stored + count <= held.rows.size(), "a page's output outgrows its grid");
-  ops::ScatterRows(rows_, std::span(held.rows).subspan(held.num_stored, count), output);
+  ops_.ScatterRows(rows_, ops_.Stage(std::span(held.rows).subspan(held.num_stored, count)), output);
   held.num_stored += count;
 }
 
-void VisionArena::Load(PageId page, int64_t first_row, at::Tensor& out) const {
+void VisionArena::Load(PageId page, int64_t first_row, at::Tensor& out) {
   const auto it = pages_.find(page);
   TORCH_CHECK(it != pages_.end(), "a prompt's page was not encoded");
   const Page& held = it->second;
@@ -41,7 +38,7 @@ void VisionArena::Load(PageId page, int64_t first_row, at::Tensor& out) const {
   const auto count = static_cast<size_t>(out.size(0));
   TORCH_CHECK(first + count <= held.num_stored,
               "rows of a page were read before they were encoded");
-  ops::GatherRows(out, rows_, std::span(held.rows).subspan(first, count));
+  ops_.GatherRows(out, rows_, ops_.Stage(std::span(held.rows).subspan(first, count)));
 }
 
 void VisionArena::Release(PageId page) {

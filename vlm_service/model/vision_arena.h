@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "vlm_service/ops/ops.h"
 #include "vlm_service/scheduler/plan.h"
 
 namespace glyph::vlm {
@@ -13,7 +14,7 @@ namespace glyph::vlm {
 // thread-safe.
 class VisionArena {
  public:
-  VisionArena(int64_t max_tokens, int64_t hidden_size, at::ScalarType type);
+  VisionArena(int64_t max_tokens, int64_t hidden_size, at::ScalarType type, Ops& ops);
 
   // Takes room for the page. CHECK-fails when the page is held already or its tokens do not fit.
   void Reserve(PageId page, int64_t num_tokens);
@@ -23,7 +24,7 @@ class VisionArena {
 
   // Copies the page's rows from `first_row` on to out [rows, hidden]. CHECK-fails when they were
   // not stored.
-  void Load(PageId page, int64_t first_row, at::Tensor& out) const;
+  void Load(PageId page, int64_t first_row, at::Tensor& out);
 
   // Forgets the page; nothing happens when it is not held.
   void Release(PageId page);
@@ -37,6 +38,7 @@ class VisionArena {
     size_t num_stored = 0;
   };
 
+  Ops& ops_;
   at::Tensor rows_;  // [max_tokens, hidden]
   std::vector<int32_t> free_;
   std::unordered_map<PageId, Page> pages_;

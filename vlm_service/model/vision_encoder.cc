@@ -7,35 +7,30 @@
 #include "ATen/ops/arange.h"
 #include "ATen/ops/cat.h"
 #include "ATen/ops/stack.h"
-#include "vlm_service/ops/attention.h"
-#include "vlm_service/ops/elementwise.h"
-#include "vlm_service/ops/linear.h"
-#include "vlm_service/ops/position_embedding.h"
 
 namespace glyph::vlm {
 namespace {
 
 constexpr double kMergerNormEps = 1e-5;  // torch.nn.LayerNorm's default
 
-// out = (silu(x gate^T) * x up^T) down^T.
-void SwiGlu(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& gate_up,
-            const ops::LinearWeights& down, ActivationArena& scratch) {
-  at::Tensor projected = scratch.Take(x.size(0), gate_up.outputs);
-  at::Tensor activated = scratch.Take(x.size(0), down.inputs);
-  ops::Linear(projected, x, gate_up);
-  ops::SiluMul(activated, projected.narrow(1, 0, down.inputs),
-               projected.narrow(1, down.inputs, down.inputs));
-  ops::Linear(out, activated, down);
-}
-
 }  // namespace
 
 VisionEncoder::VisionEncoder(const VisionConfig& config, const VisionWeights& weights,
-                             ActivationArena& scratch)
+                             ActivationArena& scratch, Ops& ops)
     : config_(config),
       weights_(weights),
       scratch_(scratch),
+      ops_(ops),
       inverse_frequencies_(ops::InverseFrequencies(config.rope_theta, config.head_dim / 2)) {}
+
+// out = (silu(x gate^T) * x up^T) down^T.
+void VisionEncoder::SwiGlu(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& gate_up,
+                           const ops::LinearWeights& down) {
+  at::Tensor projected = scratch_.Take(x.size(0), gate_up.outputs);
+  at::Tensor activated = scratch_.Take(x.size(0), down.inputs);
+  ops_.GatedLinear(activated, x, gate_up, projected);
+  ops_.Linear(out, activated, down);
+}
 
 VisionEncoder::PatchRange VisionEncoder::PatchesOf(TokenRange tokens) const {
   const int64_t cell = config_.merge_size * config_.merge_size;
@@ -70,8 +65,8 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
                                   ActivationArena& memory) {
   const PatchRange all = PatchesOf({.first = 0, .count = grid.num_tokens()});
   TORCH_CHECK(patches.size(0) == all.count, "patches differ from the page's grid");
-  PageEncoding page = {.positions = PatchPositions(grid),
-                       .rotary = RotaryOf(grid),
+  PageEncoding page = {.positions = ops_.Keep(PatchPositions(grid)),
+                       .rotary = ops_.KeepRotary(RotaryOf(grid)),
                        .hidden = memory.Take(all.count, config_.hidden_size),
                        .queries = memory.Take(all.count, config_.hidden_size),
                        .keys_values = {}};
@@ -80,9 +75,9 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
                       .view({2, config_.num_heads, all.count, config_.head_dim});
   }
   at::Tensor embedded = scratch_.Take(all.count, config_.hidden_size);
-  ops::Linear(embedded, patches, weights_.patch_embed);
-  ops::RmsNorm(page.hidden, embedded, weights_.post_conv_norm, config_.rms_norm_eps);
-  ops::AddPositionEmbedding(page.hidden, weights_.positions, page.positions.select(0, 0),
+  ops_.Linear(embedded, patches, weights_.patch_embed);
+  ops_.RmsNorm(page.hidden, embedded, weights_.post_conv_norm, config_.rms_norm_eps);
+  ops_.AddPositionEmbedding(page.hidden, weights_.positions, page.positions.select(0, 0),
                             page.positions.select(0, 1), grid.rows * config_.merge_size,
                             grid.cols * config_.merge_size);
   Project(0, all, page);
@@ -102,15 +97,15 @@ void VisionEncoder::RunLayer(int64_t layer, TokenRange tokens, PageEncoding& pag
 void VisionEncoder::Project(int64_t layer, PatchRange patches, PageEncoding& page) {
   const VisionBlockWeights& block = weights_.blocks[layer];
   at::Tensor normed = scratch_.Take(patches.count, config_.hidden_size);
-  ops::RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), block.norm1,
+  ops_.RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), block.norm1,
                config_.rms_norm_eps);
   at::Tensor projected = scratch_.Take(patches.count, 3 * config_.hidden_size);
-  ops::Linear(projected, normed, block.qkv);
+  ops_.Linear(projected, normed, block.qkv);
   const at::Tensor qkv = projected.view({patches.count, 3, config_.num_heads, config_.head_dim});
   const at::Tensor positions = page.positions.narrow(1, patches.first, patches.count);
   for (int64_t part = 0; part < 2; ++part) {
     at::Tensor rotated = qkv.select(1, part);
-    ops::Rotary(rotated, positions, page.rotary);
+    ops_.Rotary(rotated, positions, page.rotary);
   }
   page.queries.narrow(0, patches.first, patches.count)
       .copy_(projected.narrow(1, 0, config_.hidden_size));
@@ -126,11 +121,11 @@ void VisionEncoder::Attend(int64_t layer, PatchRange patches, PageEncoding& page
   at::Tensor projected = scratch_.Take(patches.count, config_.hidden_size);
   const std::vector<int64_t> by_head = {patches.count, config_.num_heads, config_.head_dim};
   at::Tensor attended_by_head = attended.view(by_head);
-  ops::Attention(attended_by_head, queries.view(by_head), keys_values.select(0, 0),
+  ops_.Attention(attended_by_head, queries.view(by_head), keys_values.select(0, 0),
                  keys_values.select(0, 1));
-  ops::Linear(projected, attended, weights_.blocks[layer].proj);
+  ops_.Linear(projected, attended, weights_.blocks[layer].proj);
   at::Tensor hidden = page.hidden.narrow(0, patches.first, patches.count);
-  ops::Add(hidden, projected);
+  ops_.Add(hidden, projected);
 }
 
 void VisionEncoder::Mlp(int64_t layer, PatchRange patches, PageEncoding& page) {
@@ -138,9 +133,9 @@ void VisionEncoder::Mlp(int64_t layer, PatchRange patches, PageEncoding& page) {
   at::Tensor hidden = page.hidden.narrow(0, patches.first, patches.count);
   at::Tensor normed = scratch_.Take(patches.count, config_.hidden_size);
   at::Tensor projected = scratch_.Take(patches.count, config_.hidden_size);
-  ops::RmsNorm(normed, hidden, block.norm2, config_.rms_norm_eps);
-  SwiGlu(projected, normed, block.gate_up, block.down, scratch_);
-  ops::Add(hidden, projected);
+  ops_.RmsNorm(normed, hidden, block.norm2, config_.rms_norm_eps);
+  SwiGlu(projected, normed, block.gate_up, block.down);
+  ops_.Add(hidden, projected);
 }
 
 at::Tensor VisionEncoder::Merge(TokenRange tokens, const PageEncoding& page) {
@@ -149,14 +144,14 @@ at::Tensor VisionEncoder::Merge(TokenRange tokens, const PageEncoding& page) {
   at::Tensor normed = scratch_.Take(patches.count, config_.hidden_size);
   at::Tensor merged = scratch_.Take(tokens.count, config_.out_hidden_size);
   at::Tensor projected = scratch_.Take(tokens.count, config_.out_hidden_size);
-  ops::RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), weights_.post_norm,
+  ops_.RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), weights_.post_norm,
                config_.rms_norm_eps);
-  ops::Linear(merged, normed.view({tokens.count, -1}), weights_.downsample);
-  ops::Linear(projected, merged, weights_.merger_proj);
-  ops::LayerNorm(merged, projected, weights_.merger_norm_weight, weights_.merger_norm_bias,
+  ops_.Linear(merged, normed.view({tokens.count, -1}), weights_.downsample);
+  ops_.Linear(projected, merged, weights_.merger_proj);
+  ops_.LayerNorm(merged, projected, weights_.merger_norm_weight, weights_.merger_norm_bias,
                  kMergerNormEps);
-  ops::Gelu(merged);
-  SwiGlu(projected, merged, weights_.merger_gate_up, weights_.merger_down, scratch_);
+  ops_.Gelu(merged);
+  SwiGlu(projected, merged, weights_.merger_gate_up, weights_.merger_down);
   return projected;
 }
 

@@ -6,7 +6,7 @@
 #include "vlm_service/model/activation_arena.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_weights.h"
-#include "vlm_service/ops/rotary.h"
+#include "vlm_service/ops/ops.h"
 #include "vlm_service/prompt/page_image.h"
 
 namespace glyph::vlm {
@@ -34,7 +34,8 @@ struct TokenRange {
 class VisionEncoder {
  public:
   // All must outlive this. `scratch` is reset by RunLayer and Merge.
-  VisionEncoder(const VisionConfig& config, const VisionWeights& weights, ActivationArena& scratch);
+  VisionEncoder(const VisionConfig& config, const VisionWeights& weights, ActivationArena& scratch,
+                Ops& ops);
 
   // Takes a page up: embeds its patches and projects them for layer 0. patches [num_patches,
   // patch_values] of the model's type, cell by cell (a cell is merge x merge patches, row-major,
@@ -53,6 +54,8 @@ class VisionEncoder {
     int64_t first;
     int64_t count;
   };
+  void SwiGlu(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& gate_up,
+              const ops::LinearWeights& down);
   PatchRange PatchesOf(TokenRange tokens) const;
   at::Tensor PatchPositions(const PageGrid& grid) const;
   ops::RotaryTable RotaryOf(const PageGrid& grid) const;
@@ -64,6 +67,7 @@ class VisionEncoder {
   const VisionConfig& config_;
   const VisionWeights& weights_;
   ActivationArena& scratch_;
+  Ops& ops_;
   const at::Tensor inverse_frequencies_;  // [head_dim / 4]
 };
 

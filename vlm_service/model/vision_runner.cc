@@ -7,13 +7,13 @@ namespace glyph::vlm {
 
 VisionRunner::VisionRunner(const ModelConfig& config, const VisionWeights& weights,
                            const ExecutorLimits& limits, at::ScalarType type,
-                           ActivationArena& scratch)
+                           ActivationArena& scratch, Ops& ops)
     : limits_(limits),
       type_(type),
-      preprocessor_(config, type),
+      preprocessor_(config, type, ops),
       scratch_(scratch),
-      encoder_(config.vision, weights, scratch),
-      outputs_(limits.max_vision_tokens, config.text.hidden_size, type) {}
+      encoder_(config.vision, weights, scratch, ops),
+      outputs_(limits.max_vision_tokens, config.text.hidden_size, type, ops) {}
 
 void VisionRunner::Run(const VisionSlice& slice) {
   if (slice.first_unit == 0) {

@@ -19,15 +19,16 @@ namespace glyph::vlm {
 // are grouped. Not thread-safe.
 class VisionRunner {
  public:
-  // `config`, `weights` and `scratch` must outlive this; every slice resets `scratch`.
+  // `config`, `weights`, `scratch` and `ops` must outlive this; every slice resets `scratch`.
   VisionRunner(const ModelConfig& config, const VisionWeights& weights,
-               const ExecutorLimits& limits, at::ScalarType type, ActivationArena& scratch);
+               const ExecutorLimits& limits, at::ScalarType type, ActivationArena& scratch,
+               Ops& ops);
 
   // CHECK-fails when the slice does not go on where the page's last one ended.
   void Run(const VisionSlice& slice);
 
   // VisionArena::Load.
-  void Load(PageId page, int64_t first_row, at::Tensor& out) const {
+  void Load(PageId page, int64_t first_row, at::Tensor& out) {
     outputs_.Load(page, first_row, out);
   }
 

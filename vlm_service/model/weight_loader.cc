@@ -40,8 +40,8 @@ bool IsBaseModel(const Weights& weights) {
 
 }  // namespace
 
-WeightLoader::WeightLoader(const Weights& weights, at::ScalarType type)
-    : weights_(weights), type_(type), strip_prefix_(IsBaseModel(weights)) {}
+WeightLoader::WeightLoader(const Weights& weights, at::ScalarType type, Ops& ops)
+    : weights_(weights), type_(type), ops_(ops), strip_prefix_(IsBaseModel(weights)) {}
 
 std::string WeightLoader::NameInFile(const std::string& name) const {
   return std::string(strip_prefix_ ? absl::StripPrefix(name, kModelPrefix) : name);
@@ -77,17 +77,17 @@ at::Tensor WeightLoader::Mapped(const std::string& name, const std::vector<int64
 at::Tensor WeightLoader::Get(const std::string& name, const std::vector<int64_t>& shape) {
   const at::Tensor mapped = Mapped(name, shape);
   if (!mapped.defined()) return {};
-  maps_file_ = maps_file_ || mapped.scalar_type() == type_;
-  const at::Tensor tensor = mapped.to(type_);
+  const at::Tensor tensor = ops_.Keep(mapped.to(type_));
+  maps_file_ = maps_file_ || tensor.data_ptr() == mapped.data_ptr();
   num_bytes_ += static_cast<int64_t>(tensor.nbytes());
   return tensor;
 }
 
-ops::LinearWeights WeightLoader::Linear(const std::vector<LinearRows>& parts, int64_t inputs) {
+ops::LinearWeights WeightLoader::Linear(const std::vector<LinearPart>& parts, int64_t inputs) {
   std::vector<at::Tensor> weights;
   std::vector<at::Tensor> biases;
-  const bool has_bias = std::ranges::any_of(parts, &LinearRows::bias);
-  for (const LinearRows& part : parts) {
+  const bool has_bias = std::ranges::any_of(parts, &LinearPart::bias);
+  for (const LinearPart& part : parts) {
     weights.push_back(Mapped(absl::StrCat(part.prefix, ".weight"), {part.outputs, inputs}));
     if (part.bias) {
       biases.push_back(Mapped(absl::StrCat(part.prefix, ".bias"), {part.outputs}));
@@ -96,12 +96,13 @@ ops::LinearWeights WeightLoader::Linear(const std::vector<LinearRows>& parts, in
     }
   }
   if (!status_.ok()) return {};
-  return Pack(at::cat(weights), has_bias ? at::cat(biases) : at::Tensor());
+  return Pack(weights.size() == 1 ? weights.front() : at::cat(weights),
+              has_bias ? at::cat(biases) : at::Tensor());
 }
 
 ops::LinearWeights WeightLoader::Pack(const at::Tensor& weight, const at::Tensor& bias) {
   if (!weight.defined()) return {};
-  ops::LinearWeights packed = ops::PackLinear(weight, bias, type_);
+  ops::LinearWeights packed = ops_.KeepLinear(weight, bias, type_);
   num_bytes_ += static_cast<int64_t>(packed.panels.nbytes());
   if (packed.bias.defined()) num_bytes_ += static_cast<int64_t>(packed.bias.nbytes());
   return packed;

@@ -5,26 +5,26 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
-#include "vlm_service/ops/linear.h"
+#include "vlm_service/ops/ops.h"
 #include "vlm_service/weights/safetensors.h"
 
 namespace glyph::vlm {
 
 // Rows of a linear map: `prefix`.weight [outputs, inputs] and, with `bias`, `prefix`.bias
 // [outputs].
-struct LinearRows {
+struct LinearPart {
   std::string prefix;
   int64_t outputs;
   bool bias;
 };
 
-// Binds a checkpoint's tensors by name: checks type and shape and gives each in the model's type,
-// as a view of the mapped file where it already has it and converted once where not. The first
-// error is kept in status() and later getters give undefined tensors.
+// Binds a checkpoint's tensors by name: checks type and shape and gives each in the model's type to
+// where the operations keep it; on the processor as a view of the mapped file where it already has
+// the type. The first error is kept in status() and later getters give undefined tensors.
 class WeightLoader {
  public:
-  // `weights` must outlive the loader and, when maps_file(), every tensor it gave.
-  WeightLoader(const Weights& weights, at::ScalarType type);
+  // `ops` and `weights` must outlive the loader and, when maps_file(), every tensor it gave.
+  WeightLoader(const Weights& weights, at::ScalarType type, Ops& ops);
 
   // INVALID_ARGUMENT names the tensor, what was expected and what was found; NOT_FOUND the tensor.
   const absl::Status& status() const { return status_; }
@@ -34,7 +34,7 @@ class WeightLoader {
   // A view of the mapped file, in the file's type.
   at::Tensor Mapped(const std::string& name, const std::vector<int64_t>& shape);
   // One linear map of the parts' outputs in turn; packed, so that it does not hold the file.
-  ops::LinearWeights Linear(const std::vector<LinearRows>& parts, int64_t inputs);
+  ops::LinearWeights Linear(const std::vector<LinearPart>& parts, int64_t inputs);
   // Packs weight [outputs, inputs]; either may be undefined.
   ops::LinearWeights Pack(const at::Tensor& weight, const at::Tensor& bias);
 
@@ -46,6 +46,7 @@ class WeightLoader {
 
   const Weights& weights_;
   const at::ScalarType type_;
+  Ops& ops_;
   const bool strip_prefix_;  // the file lacks the leading "model." of every name
   absl::Status status_;
   bool maps_file_ = false;

@@ -88,7 +88,7 @@ void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
                   .kv_head_stride = k_cache.stride(1),
                   .kv_block_stride = k_cache.stride(0),
                   .kv_heads = k_cache.size(1),
-                  .blocks = chunk.blocks.data(),
+                  .blocks = chunk.blocks.const_data_ptr<int32_t>(),
                   .block_tokens = k_cache.size(2),
                   .tokens = chunk.first + q.size(0),
                   .first = chunk.first});
@@ -98,8 +98,12 @@ void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
                     const at::Tensor& v_cache, const PagedSequences& sequences) {
   const int64_t kv_heads = k_cache.size(1);
   int64_t tokens = 0;
-  for (const int64_t length : sequences.lengths) {
-    tokens += length;
+  std::vector<const int32_t*> tables;
+  std::vector<int64_t> lengths;
+  for (int64_t row = 0; row < q.size(0); ++row) {
+    tables.push_back(sequences.tables.const_data_ptr<int32_t>() + row * sequences.tables.stride(0));
+    lengths.push_back(sequences.lengths.const_data_ptr<int32_t>()[row]);
+    tokens += lengths.back();
   }
   DispatchElement(out, [&](auto zero) {
     using T = decltype(zero);
@@ -112,8 +116,8 @@ void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
         .kv_head_stride = k_cache.stride(1),
         .kv_block_stride = k_cache.stride(0),
         .out = Data<T>(out),
-        .blocks = sequences.blocks.data(),
-        .lengths = sequences.lengths.data(),
+        .blocks = tables.data(),
+        .lengths = lengths.data(),
         .block_tokens = k_cache.size(2),
         .kv_heads = kv_heads,
         .group = q.size(1) / kv_heads,

@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <span>
 
 #include "ATen/core/Tensor.h"
 
@@ -16,8 +15,8 @@ void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k, const 
 
 // Where rows that follow one another in one sequence stand.
 struct PagedChunk {
-  std::span<const int32_t> blocks;  // block table
-  int64_t first = 0;                // index of the first row
+  at::Tensor blocks;  // [blocks] int32: block table
+  int64_t first = 0;  // index of the first row
 };
 
 // Causal: each row sees the cache up to itself, its own key and value included. q and out [rows,
@@ -27,8 +26,8 @@ void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_ca
 
 // The cached tokens of the sequences of a decode step.
 struct PagedSequences {
-  std::span<const int32_t* const> blocks;  // [rows] block tables
-  std::span<const int64_t> lengths;        // [rows] tokens, the new one included
+  at::Tensor tables;   // [rows, max blocks] int32: block tables
+  at::Tensor lengths;  // [rows] int32: tokens, the new one included; 0: padding
 };
 
 // Attention of one new token a row over its own cache. q and out [rows, heads, head_dim], out

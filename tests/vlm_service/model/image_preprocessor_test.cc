@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "proto/base/sha256.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
+#include "vlm_service/ops/cpu_ops.h"
 #include "vlm_service/prompt/page_grid.h"
 
 namespace glyph::vlm {
@@ -24,6 +25,7 @@ std::string Digest(const at::Tensor& tensor) {
 }
 
 TEST(ImagePreprocessorTest, PatchesOfUploadsAreHuggingFacesBitForBit) {
+  CpuOps ops;
   std::ifstream file("tests/golden/model/preprocessing.json");
   const nlohmann::json rows = nlohmann::json::parse(file);
   ASSERT_EQ(rows.size(), 72u);
@@ -39,19 +41,21 @@ TEST(ImagePreprocessorTest, PatchesOfUploadsAreHuggingFacesBitForBit) {
     const PageGrid grid = *PageGridOf(page.origin, page.width, page.height, config.pages);
     EXPECT_EQ((std::vector<int>{grid.rows, grid.cols}), row["grid"].get<std::vector<int>>());
     ActivationArena memory(at::kFloat);
-    const at::Tensor patches = ImagePreprocessor(config, at::kFloat).Patches(page, grid, memory);
+    const at::Tensor patches =
+        ImagePreprocessor(config, at::kFloat, ops).Patches(page, grid, memory);
     EXPECT_EQ(Digest(patches), row["sha256"]) << row;
   }
 }
 
 TEST(ImagePreprocessorTest, RenderedGrayPageIsItsRgbPage) {
+  CpuOps ops;
   PageImage gray = SyntheticPage("rendered", 3, 84, 56, 1);
   gray.origin = PageOrigin::kRendered;
   PageImage rgb = gray;
   rgb.channels = 3;
   rgb.pixels.clear();
   for (const uint8_t value : gray.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);
-  const ImagePreprocessor preprocessor(NanoConfig(), at::kFloat);
+  const ImagePreprocessor preprocessor(NanoConfig(), at::kFloat, ops);
   const PageGrid grid = {.rows = 2, .cols = 3};
   ActivationArena memory(at::kFloat);
 
@@ -63,6 +67,7 @@ TEST(ImagePreprocessorTest, RenderedGrayPageIsItsRgbPage) {
 
 // One white patch: the second of the second cell's second row, cells and patches in row order.
 TEST(ImagePreprocessorTest, PatchesGoCellByCell) {
+  CpuOps ops;
   PageImage page;
   page.width = 56;
   page.height = 28;
@@ -71,22 +76,23 @@ TEST(ImagePreprocessorTest, PatchesGoCellByCell) {
     for (int x = 42; x < 56; ++x) page.pixels[y * 56 + x] = 255;
   }
   ActivationArena memory(at::kFloat);
-  const at::Tensor patches =
-      ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, {.rows = 1, .cols = 2}, memory);
+  const at::Tensor patches = ImagePreprocessor(NanoConfig(), at::kFloat, ops)
+                                 .Patches(page, {.rows = 1, .cols = 2}, memory);
   for (int patch = 0; patch < 8; ++patch) {
     EXPECT_EQ(patches[patch][0].item<float>() > 0, patch == 7) << patch;
   }
 }
 
 TEST(ImagePreprocessorTest, Bfloat16IsTheRoundedFloat) {
+  CpuOps ops;
   const PageImage page = SyntheticPage("upload", 11, 112, 112);
   const PageGrid grid = {.rows = 4, .cols = 4};
   ActivationArena wide_memory(at::kFloat);
   ActivationArena narrow_memory(at::kBFloat16);
   const at::Tensor wide =
-      ImagePreprocessor(NanoConfig(), at::kFloat).Patches(page, grid, wide_memory);
+      ImagePreprocessor(NanoConfig(), at::kFloat, ops).Patches(page, grid, wide_memory);
   const at::Tensor narrow =
-      ImagePreprocessor(NanoConfig(), at::kBFloat16).Patches(page, grid, narrow_memory);
+      ImagePreprocessor(NanoConfig(), at::kBFloat16, ops).Patches(page, grid, narrow_memory);
   EXPECT_TRUE(narrow.equal(wide.to(at::kBFloat16)));
 }
 

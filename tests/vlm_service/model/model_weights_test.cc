@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
 #include "vlm_service/model/model_config.h"
+#include "vlm_service/ops/cpu_ops.h"
 
 namespace glyph::vlm {
 namespace {
@@ -30,18 +31,19 @@ class ModelWeightsTest : public testing::Test {
     return *it;
   }
 
-  absl::Status Load() const {
+  absl::Status Load() {
     WriteTensors(folder_, tensors_);
-    return ModelWeights::Load(folder_, config_, at::kFloat).status();
+    return ModelWeights::Load(folder_, config_, at::kFloat, ops_).status();
   }
 
   const std::string folder_;
   const ModelConfig config_;
   std::vector<FileTensor> tensors_;
+  CpuOps ops_;
 };
 
 TEST_F(ModelWeightsTest, TensorsOfTheModelsTypeAreViewsOfTheFile) {
-  const auto weights = *ModelWeights::Load(folder_, config_, at::kFloat);
+  const auto weights = *ModelWeights::Load(folder_, config_, at::kFloat, ops_);
   EXPECT_TRUE(weights->text().embedding.is_contiguous());
   EXPECT_FALSE(weights->text().embedding.storage().resizable());
   EXPECT_GT(weights->num_parameters(), 100000);
@@ -49,7 +51,7 @@ TEST_F(ModelWeightsTest, TensorsOfTheModelsTypeAreViewsOfTheFile) {
 }
 
 TEST_F(ModelWeightsTest, OtherTypesAreConvertedOnce) {
-  const auto weights = *ModelWeights::Load(folder_, config_, at::kBFloat16);
+  const auto weights = *ModelWeights::Load(folder_, config_, at::kBFloat16, ops_);
   EXPECT_EQ(weights->text().layers[0].gate_up.panels.scalar_type(), at::kBFloat16);
   const auto parameters = static_cast<double>(weights->num_parameters());
   EXPECT_GE(static_cast<double>(weights->num_bytes()), 2 * parameters);
@@ -88,7 +90,7 @@ TEST_F(ModelWeightsTest, BiasesMayLackOnlyWhenTheConfigurationSaysSo) {
   EXPECT_EQ(Load().code(), absl::StatusCode::kNotFound);
   ModelConfig without_bias = config_;
   without_bias.text.attention_bias = false;
-  EXPECT_TRUE(ModelWeights::Load(folder_, without_bias, at::kFloat).ok());
+  EXPECT_TRUE(ModelWeights::Load(folder_, without_bias, at::kFloat, ops_).ok());
 }
 
 }  // namespace

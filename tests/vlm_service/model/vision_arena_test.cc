@@ -4,6 +4,7 @@
 #include "ATen/ops/empty.h"
 #include "ATen/ops/full.h"
 #include "gtest/gtest.h"
+#include "vlm_service/ops/cpu_ops.h"
 
 namespace glyph::vlm {
 namespace {
@@ -16,7 +17,8 @@ void Store(VisionArena& arena, PageId page, const at::Tensor& output) {
 }
 
 TEST(VisionArenaTest, PagesKeepTheirRowsAmongHoles) {
-  VisionArena arena(6, 3, at::kFloat);
+  CpuOps ops;
+  VisionArena arena(6, 3, at::kFloat, ops);
   Store(arena, PageId{1}, Page(2, 1));
   Store(arena, PageId{2}, Page(2, 2));
   Store(arena, PageId{3}, Page(2, 3));
@@ -32,14 +34,16 @@ TEST(VisionArenaTest, PagesKeepTheirRowsAmongHoles) {
 }
 
 TEST(VisionArenaTest, OneTokenTooManyIsRefused) {
-  VisionArena arena(4, 3, at::kFloat);
+  CpuOps ops;
+  VisionArena arena(4, 3, at::kFloat, ops);
   Store(arena, PageId{1}, Page(3, 1));
   EXPECT_ANY_THROW(Store(arena, PageId{2}, Page(2, 2)));
   Store(arena, PageId{3}, Page(1, 3));
 }
 
 TEST(VisionArenaTest, PartsComeBackWhateverPartsTheyWereStoredIn) {
-  VisionArena arena(8, 3, at::kFloat);
+  CpuOps ops;
+  VisionArena arena(8, 3, at::kFloat, ops);
   Store(arena, PageId{1}, Page(1, 9));
   arena.Reserve(PageId{2}, 5);
   arena.Release(PageId{1});
@@ -54,7 +58,8 @@ TEST(VisionArenaTest, PartsComeBackWhateverPartsTheyWereStoredIn) {
 }
 
 TEST(VisionArenaTest, PagesAreKnownByIdAndSize) {
-  VisionArena arena(8, 3, at::kFloat);
+  CpuOps ops;
+  VisionArena arena(8, 3, at::kFloat, ops);
   Store(arena, PageId{1}, Page(2, 1));
   at::Tensor two = at::empty({2, 3});
   at::Tensor three = at::empty({3, 3});

@@ -11,6 +11,7 @@
 #include "c10/core/InferenceMode.h"
 #include "gtest/gtest.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
+#include "vlm_service/ops/cpu_ops.h"
 
 namespace glyph::vlm {
 namespace {
@@ -30,7 +31,7 @@ class VisionRunnerTest : public testing::TestWithParam<std::pair<const char*, at
         type_(GetParam().second),
         folder_(MakeSyntheticModel(GetParam().first)),
         config_(*LoadModelConfig(folder_)),
-        weights_(*ModelWeights::Load(folder_, config_, type_)),
+        weights_(*ModelWeights::Load(folder_, config_, type_, ops_)),
         scratch_(type_),
         pages_{MakePage(1, {.rows = 7, .cols = 5}), MakePage(2, {.rows = 3, .cols = 9})} {}
 
@@ -52,7 +53,7 @@ class VisionRunnerTest : public testing::TestWithParam<std::pair<const char*, at
 
   std::unique_ptr<VisionRunner> Runner(int64_t unit_tokens) {
     return std::make_unique<VisionRunner>(config_, weights_->vision(), Limits(unit_tokens), type_,
-                                          scratch_);
+                                          scratch_, ops_);
   }
 
   // Small products are slower on several threads, far slower on a busy machine.
@@ -70,7 +71,7 @@ class VisionRunnerTest : public testing::TestWithParam<std::pair<const char*, at
     scratch_.Take(500, 300).fill_(std::nan(""));
   }
 
-  at::Tensor Output(const VisionRunner& runner, const EncodedPage& page) const {
+  at::Tensor Output(VisionRunner& runner, const EncodedPage& page) const {
     at::Tensor out =
         at::empty({page.grid.num_tokens(), config_.text.hidden_size}, at::dtype(type_));
     runner.Load(page.id, 0, out);
@@ -82,6 +83,7 @@ class VisionRunnerTest : public testing::TestWithParam<std::pair<const char*, at
   const at::ScalarType type_;
   const std::string folder_;
   const ModelConfig config_;
+  CpuOps ops_;
   const std::unique_ptr<ModelWeights> weights_;
   ActivationArena scratch_;
   const std::vector<EncodedPage> pages_;

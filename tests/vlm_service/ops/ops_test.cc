@@ -125,15 +125,16 @@ TEST_P(OpsTest, AttentionOfPartOfAPageIsThatPartOfThePages) {
 
 // A sequence's keys and values in blocks of 8 tokens, out of order.
 struct PagedCache {
-  std::vector<int32_t> table = {3, 0, 2, 5, 1};
+  at::Tensor table = at::tensor({3, 0, 2, 5, 1}, at::kInt);
   at::Tensor keys;
   at::Tensor values;
 
   PagedCache(const at::Tensor& k, const at::Tensor& v)
       : keys(at::zeros({6, k.size(1), 8, k.size(2)}, k.options())), values(keys.clone()) {
     for (int64_t t = 0; t < k.size(0); ++t) {
-      keys.select(0, table[t / 8]).select(1, t % 8).copy_(k[t]);
-      values.select(0, table[t / 8]).select(1, t % 8).copy_(v[t]);
+      const int64_t block = table[t / 8].item<int32_t>();
+      keys.select(0, block).select(1, t % 8).copy_(k[t]);
+      values.select(0, block).select(1, t % 8).copy_(v[t]);
     }
   }
 };
@@ -164,12 +165,11 @@ TEST_P(OpsTest, PagedAttentionIsTheLastRowOfCausalAttention) {
   const at::Tensor k = Randoms({kTokens, 2, 20});
   const at::Tensor v = Randoms({kTokens, 2, 20});
   const PagedCache cache(k, v);
-  const std::vector<const int32_t*> blocks = {cache.table.data()};
-  const std::vector<int64_t> lengths = {kTokens};
+  const at::Tensor lengths = at::tensor({kTokens}, at::kInt);
   at::Tensor out = Empty({1, 6, 20});
 
   PagedAttention(out, q.narrow(0, kTokens - 1, 1), cache.keys, cache.values,
-                 {.blocks = blocks, .lengths = lengths});
+                 {.tables = cache.table.unsqueeze(0), .lengths = lengths});
 
   const at::Tensor expected = NaiveAttention(q, k, v, true).narrow(0, kTokens - 1, 1);
   EXPECT_LE(Error(out, expected), 2 * Tolerance(type()));
