@@ -65,7 +65,6 @@ cudaError_t LaunchCopy(const CopyParams& p, cudaStream_t stream) {
     return cudaErrorInvalidValue;
   }
   if (p.rows == 0) return cudaSuccess;
-
   if (!CanBeWide<char>({p.source, p.out}, {p.source_stride, p.out_stride, p.row_bytes})) {
     return LaunchUnits<uint16_t, 4>(p, stream);
   }
