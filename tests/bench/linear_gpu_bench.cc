@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/bench/gpu_timer.h"
+#include "vlm_service/kernels/batch_linear.h"
 #include "vlm_service/kernels/gemm.h"
 #include "vlm_service/kernels/skinny_linear.h"
 
@@ -134,6 +135,22 @@ void PrintRow(const Shape& shape, const char* way, int64_t rows, double ms, doub
   std::fflush(stdout);
 }
 
+void MeasureKernels(const Memory& memory, const Shape& shape, int64_t rows, bool hopper,
+                    double copy) {
+  const auto measure = [&](const char* way, Launcher launcher, bool overlap) {
+    const double ms = SkinnyMs(launcher, memory, shape, rows, shape.gated, overlap);
+    PrintRow(shape, way, rows, ms, copy);
+  };
+  if (rows <= vlm::kernels::kMaxSkinnyRows) {
+    measure("skinny", vlm::kernels::LaunchSkinnyLinear, false);
+    if (hopper) measure("skinny, overlap", vlm::kernels::LaunchSkinnyLinear, true);
+  }
+  if (hopper && rows >= 8 && rows <= vlm::kernels::kMaxBatchRows) {
+    measure("batch", vlm::kernels::LaunchBatchLinear, false);
+    measure("batch, overlap", vlm::kernels::LaunchBatchLinear, true);
+  }
+}
+
 void MeasureDecode(Gemm& gemm, const Memory& memory, bool hopper) {
   const std::vector<Shape> shapes = {{"qkv", 4608, 4096, true, false},
                                      {"o", 4096, 4096, false, false},
@@ -145,15 +162,7 @@ void MeasureDecode(Gemm& gemm, const Memory& memory, bool hopper) {
   std::printf("%-8s %5s  %-18s %9s %8s %7s\n", "shape", "rows", "way", "us", "GB/s", "copy");
   for (const Shape& shape : shapes) {
     for (const int64_t rows : {1, 2, 4, 8, 16, 32, 64, 128, 256}) {
-      if (rows <= vlm::kernels::kMaxSkinnyRows) {
-        const auto launcher = vlm::kernels::LaunchSkinnyLinear;
-        PrintRow(shape, "skinny", rows, SkinnyMs(launcher, memory, shape, rows, shape.gated, false),
-                 copy);
-        if (hopper) {
-          PrintRow(shape, "skinny, overlap", rows,
-                   SkinnyMs(launcher, memory, shape, rows, shape.gated, true), copy);
-        }
-      }
+      MeasureKernels(memory, shape, rows, hopper, copy);
       PrintRow(shape, "cublas", rows, GemmMs(gemm, memory, shape, rows, false), copy);
       PrintRow(shape, "cublas, tuned", rows, GemmMs(gemm, memory, shape, rows, true), copy);
     }

@@ -141,13 +141,8 @@ __global__ void __launch_bounds__(kThreads, 2) SkinnyLinearKernel(SkinnyLinearPa
   }
 }
 
-struct Device {
-  int processors;
-  bool hopper;
-};
-
 template <int kTiles, bool kGated>
-cudaError_t Launch(const SkinnyLinearParams& params, Device device, cudaStream_t stream) {
+cudaError_t Launch(const SkinnyLinearParams& params, LinearDevice device, cudaStream_t stream) {
   const int shared_bytes =
       device.hopper ? Shape<kTiles, true>::kSharedBytes : Shape<kTiles, false>::kSharedBytes;
   auto* kernel = SkinnyLinearKernel<kTiles, kGated>;
@@ -168,34 +163,13 @@ cudaError_t Launch(const SkinnyLinearParams& params, Device device, cudaStream_t
   return cudaLaunchKernelEx(&config, kernel, params);
 }
 
-cudaError_t ReadDevice(Device& device) {
-  int ordinal = 0;
-  int major = 0;
-  cudaError_t error = cudaGetDevice(&ordinal);
-  if (error != cudaSuccess) return error;
-  error = cudaDeviceGetAttribute(&device.processors, cudaDevAttrMultiProcessorCount, ordinal);
-  if (error != cudaSuccess) return error;
-  error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, ordinal);
-  device.hopper = major >= 9;
-  return error;
-}
-
-bool Aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
-
-bool Valid(const SkinnyLinearParams& p) {
-  return p.rows >= 0 && p.rows <= kMaxSkinnyRows && p.in_features > 0 && p.in_features % 8 == 0 &&
-         p.in_features < (int64_t{1} << 30) && p.out_features > 0 &&
-         p.out_features < (int64_t{1} << 30) && p.x_stride % 8 == 0 &&
-         !(p.gated && p.out_features % 2 != 0) && Aligned(p.x) && Aligned(p.weight);
-}
-
 }  // namespace
 
 cudaError_t LaunchSkinnyLinear(const SkinnyLinearParams& params, cudaStream_t stream) {
-  if (!Valid(params)) return cudaErrorInvalidValue;
+  if (!ValidLinear(params, kMaxSkinnyRows)) return cudaErrorInvalidValue;
   if (params.rows == 0) return cudaSuccess;
-  Device device = {};
-  const cudaError_t error = ReadDevice(device);
+  LinearDevice device = {};
+  const cudaError_t error = ReadLinearDevice(device);
   if (error != cudaSuccess) return error;
   if (params.rows <= 8) {
     return params.gated ? Launch<1, true>(params, device, stream)
