@@ -2,6 +2,8 @@
 
 #include "vlm_service/kernels/batch_linear.h"
 #include "vlm_service/kernels/cluster.cuh"
+#include "vlm_service/kernels/linear_epilogue.cuh"
+#include "vlm_service/kernels/linear_launch.h"
 #include "vlm_service/kernels/weight_stream.cuh"
 
 // Pairs of blocks share the weight (weight_stream.cuh), in passes of 64 rows: with more rows of x,

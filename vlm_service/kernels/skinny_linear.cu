@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "vlm_service/kernels/linear_epilogue.cuh"
+#include "vlm_service/kernels/linear_launch.h"
 #include "vlm_service/kernels/skinny_linear.h"
 #include "vlm_service/kernels/weight_stream.cuh"
 
