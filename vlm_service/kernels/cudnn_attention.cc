@@ -245,7 +245,6 @@ absl::StatusOr<CudnnAttention::Plan*> CudnnAttention::FindOrBuild(const CudnnAtt
   plan->spec = spec;
   plan->last_use = num_uses_;
   const absl::Status built = Guarded(spec, "building", [&]() -> fe::error_t {
-    Describe(plan->graph, spec);
     if (spec.share_kernels) {
       Spec same = spec;
       for (const auto& other : plans_) {
@@ -256,6 +255,7 @@ absl::StatusOr<CudnnAttention::Plan*> CudnnAttention::FindOrBuild(const CudnnAtt
       if (plan->kernels == nullptr) plan->kernels = std::make_shared<fe::KernelCache>();
       plan->graph.set_dynamic_shape_enabled(true).set_kernel_cache(plan->kernels);
     }
+    Describe(plan->graph, spec);
     if (fe::error_t error = plan->graph.build(handle_, {fe::HeurMode_t::A}); error.is_bad()) {
       return error;
     }
