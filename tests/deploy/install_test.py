@@ -50,11 +50,12 @@ class InstallTest(unittest.TestCase):
         release = self.folder / "os-release"
         for text in ['ID=ubuntu\nVERSION_ID="24.04"\n', 'ID=debian\nVERSION_ID="13"\n', ""]:
             release.write_text(text, encoding="utf-8")
-            result = install("--tests", env=dict(os.environ, GLYPH_OS_RELEASE=str(release)))
+            result = install("--tests", "--cuda", env=dict(os.environ, GLYPH_OS_RELEASE=str(release)))
             self.assertEqual(result.returncode, 69)
             self.assertIn("needed is Debian 12", result.stderr)
             self.assertIn("PyPI wheel torch==2.11.0", result.stderr)
             self.assertIn("PyPI wheel tokenizers==", result.stderr)
+            self.assertIn("PyPI wheel nvidia-cudnn-frontend==", result.stderr)
 
     def test_prints_the_command_for_root_when_a_package_is_missing(self):
         root = self.copy()
