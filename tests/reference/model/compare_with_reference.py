@@ -3,10 +3,11 @@
 
     python3 tests/reference/model/compare_with_reference.py REF OURS
 OURS holds CASE/NAME.npy of float32 with the shapes of REF/CASE/TYPE/NAME.npy, for any of the names
-hidden, logits, vision_hidden and vision; also text/forced_ids.npy. A row gives ||x - float32|| / ||float32|| of an array (of every layer of hidden
-states, the worst is printed) for ours and for transformers in bfloat16. Exits with 1 where ours is
-more than --factor (1.5) times theirs, holds NaN, or chose another token where transformers' float32
-was sure of it: by more than --ties (2) bfloat16 steps of the top logit.
+hidden, logits, vision_hidden and vision; also text/forced_ids.npy. A row gives
+||x - float32|| / ||float32|| of an array (of hidden states for each layer, the worst is printed) for
+ours and for transformers in bfloat16. Exits with 1 where ours is more than --factor (1.5) times
+theirs, holds NaN, or chose another token where transformers' float32 was sure of it: by more than
+--ties (2) bfloat16 steps of the top logit.
 """
 
 import argparse

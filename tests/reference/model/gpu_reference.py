@@ -2,7 +2,8 @@
 """Writes what Hugging Face answers on one device, in bfloat16 and in float32: hidden states of every
 layer, vision outputs, logits and greedy tokens, for `compare_with_reference.py` to hold ours against.
 
-Needs torch, torchvision, transformers, accelerate and Pillow; for the full size a GPU of 80 GB.
+Needs torch, torchvision, transformers, accelerate and Pillow, weights in bfloat16, and for the full
+size a GPU of 80 GB.
     python3 tests/reference/model/gpu_reference.py --model DIR --out REF [--page P.png]
 Under REF a folder for each case, `text` (a prompt of --tokens tokens) and `page` (a page and a
 question), with prompt_ids.npy and rows.npy (positions whose values are kept) of int32, and for TYPE
