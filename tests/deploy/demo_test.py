@@ -150,7 +150,8 @@ class DemoTest(unittest.TestCase):
 
     def test_refuses_wrong_arguments(self):
         for arguments in [["--twice"], ["--file"], ["--file", "/no/such/file", "--ask", "Q"],
-                          ["--file", str(DOCUMENT)], ["--model", "/no/such/folder"], ["--device", "tpu"]]:
+                          ["--file", str(DOCUMENT)], ["--model", "/no/such/folder"], ["--bin", "/no/such/folder"],
+                          ["--device", "tpu"]]:
             demo = self.start(*arguments)
             self.assertEqual(demo.wait(), 64, arguments)
             self.assertIn("usage: deploy/demo", demo.err())

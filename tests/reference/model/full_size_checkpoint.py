@@ -7,6 +7,9 @@ Needs numpy and 2 GB of memory besides the disk. Every value follows from seed, 
 position, so one command gives the same bytes everywhere:
     python3 tests/reference/model/full_size_checkpoint.py --out /data/full [--seed 1]
     python3 tests/reference/model/full_size_checkpoint.py --out /data/quarter --scale-down 4
+A GPU draws other values, as fast as the disk takes them (needs torch; the same bytes on every GPU of
+one kind):
+    python3 tests/reference/model/full_size_checkpoint.py --out /dev/shm/full --device cuda
 """
 
 import argparse
@@ -15,6 +18,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import struct
 import time
 import zlib
@@ -73,10 +77,10 @@ def generation_config_json() -> dict:
             "top_p": 0.6}
 
 
-def preprocessor_config_json() -> dict:
+def preprocessor_config_json(longest_edge: int) -> dict:
     return {
         "image_processor_type": "Glm4vImageProcessor", "processor_class": "Glm4vProcessor",
-        "size": {"shortest_edge": 12544, "longest_edge": 9633792}, "do_rescale": True,
+        "size": {"shortest_edge": 12544, "longest_edge": longest_edge}, "do_rescale": True,
         "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2,
         "image_mean": [0.48145466, 0.4578275, 0.40821073],
         "image_std": [0.26862954, 0.26130258, 0.27577711],
@@ -179,25 +183,35 @@ def scale_of(name: str, shape: list[int]) -> tuple[float, float]:
     return 0.0, gain / math.sqrt(math.prod(shape[1:]))
 
 
-def block_bytes(name: str, shape: list[int], seed: int, first: int, count: int) -> bytes:
+def cpu_block(name: str, shape: list[int], seed: int, first: int, count: int) -> np.ndarray:
     """Values first to first + count of a tensor. bfloat16 is the upper half of float32."""
     mean, std = scale_of(name, shape)
     source = np.random.SFC64(np.random.SeedSequence([seed, zlib.crc32(name.encode()), first]))
     values = np.random.Generator(source).standard_normal(count, dtype=np.float32)
     values *= np.float32(std)
     values += np.float32(mean)
-    return values.astype("<f4", copy=False).view("<u2")[1::2].tobytes()
+    return np.ascontiguousarray(values.astype("<f4", copy=False).view("<u2")[1::2])
 
 
-def write_weights(folder: pathlib.Path, shapes: dict, seed: int, max_shard_bytes: int) -> int:
+def cuda_block(name: str, shape: list[int], seed: int, first: int, count: int) -> np.ndarray:
+    import torch  # pylint: disable=import-outside-toplevel  # not needed without a GPU
+
+    mean, std = scale_of(name, shape)
+    source = torch.Generator("cuda").manual_seed(zlib.crc32(f"{seed} {name} {first}".encode()))
+    values = torch.empty(count, device="cuda").normal_(mean, std, generator=source)
+    return values.bfloat16().view(torch.int16).cpu().numpy()
+
+
+def write_weights(folder: pathlib.Path, shapes: dict, seed: int, max_shard_bytes: int,
+                  block_of=cpu_block) -> int:
     """The number of shards."""
     shards = split_shards(shapes, max_shard_bytes)
     weight_map, files = {}, []
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
 
         def write(file: int, offset: int, name: str, first: int, count: int) -> None:
-            data = block_bytes(name, shapes[name], seed, first, count)
-            if os.pwrite(file, data, offset + 2 * first) != len(data):
+            data = block_of(name, shapes[name], seed, first, count)
+            if os.pwrite(file, data, offset + 2 * first) != data.nbytes:
                 raise OSError(f"{name} was not written as a whole")
 
         blocks = []
@@ -232,20 +246,27 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale-down", type=int, choices=[1, 2, 4], default=1,
                         help="divide widths, heads and layers; the vocabulary stays")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--longest-edge", type=int, default=9633792,
+                        help="of preprocessor_config.json; 11760000 lets a page of 1036 x 5600 pass")
+    parser.add_argument("--profile", type=pathlib.Path, help="becomes render_profile.json")
     args = parser.parse_args()
     start = time.monotonic()
     args.out.mkdir(parents=True, exist_ok=True)
     config = config_json(args.scale_down)
     write_json(args.out / "config.json", config)
     write_json(args.out / "generation_config.json", generation_config_json())
-    write_json(args.out / "preprocessor_config.json", preprocessor_config_json())
+    write_json(args.out / "preprocessor_config.json", preprocessor_config_json(args.longest_edge))
     write_json(args.out / "tokenizer.json", synthetic_tokenizer.tokenizer_json(args.seed))
     write_json(args.out / "tokenizer_config.json", synthetic_tokenizer.tokenizer_config_json())
+    if args.profile:
+        shutil.copy(args.profile, args.out / "render_profile.json")
     shapes = dict([*text_shapes(config["text_config"]), *vision_shapes(config["vision_config"])])
     parameters = sum(math.prod(shape) for shape in shapes.values())
     if args.scale_down == 1 and parameters != NUM_PARAMETERS:
         raise SystemExit(f"{parameters} parameters; zai-org/Glyph has {NUM_PARAMETERS}")
-    shards = write_weights(args.out, shapes, args.seed, 5 * 10**9 // args.scale_down**2)
+    shards = write_weights(args.out, shapes, args.seed, 5 * 10**9 // args.scale_down**2,
+                           cuda_block if args.device == "cuda" else cpu_block)
     print(f"{args.out}: {len(shapes)} tensors, {parameters:,} parameters, {shards} shards, "
           f"{time.monotonic() - start:.1f} s")
 
