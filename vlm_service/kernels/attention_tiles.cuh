@@ -15,6 +15,12 @@ __device__ __forceinline__ uint32_t TileOffset(int row, int unit) {
   return static_cast<uint32_t>(row * (kHeadDim * 2) + ((unit ^ (row & 7)) << 4));
 }
 
+// From a tile at a multiple of 256 bytes, the address of unit 2 * pairs + u of a row whose unit u <
+// 2 is at `address`.
+__device__ __forceinline__ uint32_t SkipUnitPairs(uint32_t address, int pairs) {
+  return address ^ static_cast<uint32_t>(pairs << 5);
+}
+
 __device__ __forceinline__ uint32_t SharedAddress(const void* pointer) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
@@ -54,8 +60,7 @@ __device__ __forceinline__ void LoadMatricesTransposed(uint32_t (&to)[4], uint32
 // (c[2], c[3]), columns 2 * (lane % 4) and the next.
 __device__ __forceinline__ void MultiplyAdd(float (&c)[4], const uint32_t (&a)[4], uint32_t b0,
                                             uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
       "{%0,%1,%2,%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));

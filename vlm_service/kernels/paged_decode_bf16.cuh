@@ -119,12 +119,12 @@ struct WarpSums {
                       const char (&tiles)[2][Bf16Shared<kHeadDim>::kStepBytes], int valid,
                       float factor, int lane) {
     float scores[2][4] = {};
-    const uint32_t k_tile = SharedAddress(tiles[0]);
+    const uint32_t k_tile =
+        SharedAddress(tiles[0]) + TileOffset<kHeadDim>((lane / 16) * 8 + lane % 8, (lane / 8) % 2);
 #pragma unroll
     for (int i = 0; i < kHeadDim / 16; ++i) {
       uint32_t k[4];
-      LoadMatrices(
-          k, k_tile + TileOffset<kHeadDim>((lane / 16) * 8 + lane % 8, i * 2 + (lane / 8) % 2));
+      LoadMatrices(k, SkipUnitPairs(k_tile, i));
       MultiplyAdd(scores[0], query[i], k[0], k[1]);
       MultiplyAdd(scores[1], query[i], k[2], k[3]);
     }
@@ -147,11 +147,11 @@ struct WarpSums {
       weights[half] = PackBf16(x[0], x[1]);
       weights[half + 2] = PackBf16(x[2], x[3]);
     }
-    const uint32_t v_tile = SharedAddress(tiles[1]);
+    const uint32_t v_tile = SharedAddress(tiles[1]) + TileOffset<kHeadDim>(lane % 16, lane / 16);
 #pragma unroll
     for (int i = 0; i < kHeadDim / 16; ++i) {
       uint32_t v[4];
-      LoadMatricesTransposed(v, v_tile + TileOffset<kHeadDim>(lane % 16, i * 2 + lane / 16));
+      LoadMatricesTransposed(v, SkipUnitPairs(v_tile, i));
 #pragma unroll
       for (int tile = 0; tile < 2; ++tile) {
         float(&c)[4] = numerator[i * 2 + tile];
@@ -223,7 +223,7 @@ template <int kHeadDim>
 __global__ __launch_bounds__(kDecodeThreads, 3) void DecodeBf16Kernel(
     const __grid_constant__ PagedDecodeAttentionParams p) {
   using Shared = Bf16Shared<kHeadDim>;
-  extern __shared__ __align__(128) char memory[];
+  extern __shared__ __align__(256) char memory[];
   Shared& shared = *reinterpret_cast<Shared*>(memory);
   const DecodeSchedule schedule(p, reinterpret_cast<int32_t*>(memory + sizeof(Shared)),
                                 shared.sums);

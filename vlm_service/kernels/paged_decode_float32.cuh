@@ -133,7 +133,7 @@ template <int kHeadDim>
 __global__ __launch_bounds__(kDecodeThreads, 4) void DecodeFloat32Kernel(
     const __grid_constant__ PagedDecodeAttentionParams p) {
   using Shared = Float32Shared<kHeadDim>;
-  extern __shared__ __align__(128) char memory[];
+  extern __shared__ __align__(256) char memory[];
   Shared& shared = *reinterpret_cast<Shared*>(memory);
   const DecodeSchedule schedule(p, reinterpret_cast<int32_t*>(memory + sizeof(Shared)),
                                 shared.sums);
