@@ -109,6 +109,7 @@ __device__ TeamSum SumOver(int32_t size, SelectionScratch& scratch, const Measur
   }
   Team::Sync();
   TeamSum result = {0, 0};
+#pragma unroll 4
   for (int rank = 0; rank < kTeam; ++rank) {
     if (rank == Team::Rank()) result.before = result.total;
     result.total += *Team::Remote(&scratch.cta_sum, rank);
@@ -161,6 +162,7 @@ __device__ FoundBin FindBin(SelectionScratch& scratch, const TargetOf& target_of
       const int bin = Team::Rank() * kBinsPerRank + i;
       uint32_t count = 0;
       uint64_t mass = 0;
+#pragma unroll 4
       for (int rank = 0; rank < kTeam; ++rank) {
         count += *Team::Remote(&scratch.counts[bin], rank);
         if constexpr (kByMass) mass += *Team::Remote(&scratch.masses[bin], rank);

@@ -16,7 +16,7 @@ struct RowSlice {
   const SampleParams& params;
   const SamplerState& state;
   const T* logits;  // of the row
-  int32_t slot;
+  Adjustments adjustments;
   int32_t begin;
   int32_t end;
   const uint32_t* touched;  // [size()] bits, when logits are adjusted
@@ -31,7 +31,7 @@ struct RowSlice {
 
   __device__ float Adjusted(int32_t i, float logit) const {
     if (!adjusts || (touched[i / 32] >> (i % 32) & 1) == 0) return logit;
-    return AdjustedLogit(params.tables, slot, state, begin + i, logit);
+    return AdjustedLogit(adjustments, begin + i, logit);
   }
 
   __device__ float Scaled(float adjusted) const {
@@ -64,6 +64,7 @@ struct RowTotals {
 };
 
 struct SharedState {
+  SamplerState sampler;
   SelectionScratch scratch;
   RowTotals of_warps[kSelectWarps];
   RowTotals of_cta;
@@ -88,6 +89,7 @@ __device__ RowTotals CombinedOverTeam(RowTotals totals, SharedState& shared) {
   }
   Team::Sync();
   totals = {0, ExpSum::Empty()};
+#pragma unroll 1
   for (int rank = 0; rank < kTeam; ++rank) totals.Merge(*Team::Remote(&shared.of_cta, rank));
   return totals;
 }
@@ -239,15 +241,17 @@ __global__ __launch_bounds__(kSelectThreads,
   const int32_t row = blockIdx.y;
   const int32_t slot = params.slots[row];
   if (slot < 0) return;
-  const SamplerState state = params.tables.states[slot];
-  if (state.temperature == 0) return;
+  if (params.tables.states[slot].temperature == 0) return;
+  if (threadIdx.x == 0) shared.sampler = params.tables.states[slot];
+  __syncthreads();
+  const SamplerState& state = shared.sampler;
   const int32_t vocab = params.tables.vocab;
   const int32_t begin = min(CtaTeam<kTeam>::Rank() * slice_size, vocab);
   RowSlice<T, kTeam> slice = {
       .params = params,
       .state = state,
       .logits = static_cast<const T*>(params.logits) + row * params.row_stride,
-      .slot = slot,
+      .adjustments = Adjustments::Of(params.tables, slot),
       .begin = begin,
       .end = min(begin + slice_size, vocab),
       .touched = dynamic_shared,

@@ -73,12 +73,13 @@ __device__ Part ReadSlice(const SampleParams& params, const T* logits, int32_t s
     ForEachLogit<kThreads>(logits, begin, end, aligned,
                            [&](int32_t token, float logit) { largest.Add(token, logit); });
   } else {
+    const Adjustments adjustments = Adjustments::Of(params.tables, slot);
     if (adjusts) MarkTouched(params.tables, slot, state, begin, end, touched);
     ForEachLogit<kThreads>(logits, begin, end, aligned, [&](int32_t token, float logit) {
       if (state.wants_logprob != 0) part.raw.Add(logit);
       const int32_t bit = token - begin;
       if (adjusts && (touched[bit / 32] >> (bit % 32) & 1) != 0) {
-        logit = AdjustedLogit(params.tables, slot, state, token, logit);
+        logit = AdjustedLogit(adjustments, token, logit);
       }
       largest.Add(token, logit);
     });

@@ -143,28 +143,38 @@ __device__ inline float ToFinite(float logit) {
   return fminf(fmaxf(logit, -kMax), kMax);
 }
 
-// AdjustLogits of the host, for one token; rounds where it does.
-__device__ inline float AdjustedLogit(const SamplingTables& tables, int32_t slot,
-                                      const SamplerState& state, int32_t token, float logit) {
+// What changes the logits of a sequence.
+struct Adjustments {
+  const BiasEntry* biases;
+  const uint32_t* seen;
+  const uint16_t* output_counts;
+  const SamplerState* state;
+
+  __device__ static Adjustments Of(const SamplingTables& tables, int32_t slot) {
+    return {tables.biases + static_cast<int64_t>(slot) * kMaxLogitBiases, SeenOf(tables, slot),
+            OutputCountsOf(tables, slot), tables.states + slot};
+  }
+};
+
+// AdjustLogits of the host, for one token; rounds where it does. Not inlined: few tokens come here
+// of the many places that may call it.
+__device__ __noinline__ inline float AdjustedLogit(Adjustments adjustments, int32_t token,
+                                                   float logit) {
+  const SamplerState& state = *adjustments.state;
   if (!isfinite(logit)) return logit;
   if (state.num_biases > 0) {
-    const BiasEntry* biases = tables.biases + static_cast<int64_t>(slot) * kMaxLogitBiases;
-    const int32_t i = FirstBiasFrom(biases, state.num_biases, token);
-    if (i < state.num_biases && biases[i].token == token) {
-      logit = ToFinite(__fadd_rn(logit, biases[i].bias));
+    const int32_t i = FirstBiasFrom(adjustments.biases, state.num_biases, token);
+    if (i < state.num_biases && adjustments.biases[i].token == token) {
+      logit = ToFinite(__fadd_rn(logit, adjustments.biases[i].bias));
     }
   }
-  if (!Penalizes(state) || (SeenOf(tables, slot)[token / 32] >> (token % 32) & 1) == 0) {
-    return logit;
-  }
+  if (!Penalizes(state) || (adjustments.seen[token / 32] >> (token % 32) & 1) == 0) return logit;
   logit = logit < 0 ? __fmul_rn(logit, state.repetition_penalty)
                     : __fdiv_rn(logit, state.repetition_penalty);
-  if (state.frequency_penalty != 0 || state.presence_penalty != 0) {
-    const auto count = static_cast<float>(OutputCountsOf(tables, slot)[token]);
-    if (count > 0) {
-      logit = __fsub_rn(
-          logit, __fadd_rn(__fmul_rn(count, state.frequency_penalty), state.presence_penalty));
-    }
+  const auto count = static_cast<float>(adjustments.output_counts[token]);
+  if (count > 0) {
+    logit = __fsub_rn(logit,
+                      __fadd_rn(__fmul_rn(count, state.frequency_penalty), state.presence_penalty));
   }
   return ToFinite(logit);
 }

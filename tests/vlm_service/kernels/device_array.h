@@ -23,7 +23,7 @@ template <typename T>
 class DeviceArray {
  public:
   explicit DeviceArray(size_t count) : count_(count) {
-    Check(cudaMalloc(&data_, count * sizeof(T)));
+    Check(cudaMalloc(reinterpret_cast<void**>(&data_), count * sizeof(T)));
     Poison();
   }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
