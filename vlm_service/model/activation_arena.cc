@@ -12,10 +12,23 @@ constexpr int64_t kMinChunk = 1 << 20;  // elements
 
 }  // namespace
 
+ActivationArena::ActivationArena(const at::Tensor& memory)
+    : type_(memory.scalar_type()),
+      grows_(false),
+      chunks_({memory}),
+      num_elements_(memory.numel()) {}
+
+at::Tensor ActivationArena::TakeInts(int64_t rows, int64_t columns) {
+  const auto per_int = static_cast<int64_t>(sizeof(int32_t) / c10::elementSize(type_));
+  return Take(rows, columns * per_int).view(at::kInt);
+}
+
 at::Tensor ActivationArena::Take(int64_t rows, int64_t columns) {
   const int64_t count = rows * columns;
   const int64_t reserved = (count + kAlignment - 1) / kAlignment * kAlignment;
   if (chunks_.empty() || used_ + reserved > chunks_.back().numel()) {
+    TORCH_CHECK_WITH(OutOfMemoryError, grows_, "activations: ", used_ + reserved,
+                     " values are needed, ", num_elements_, " are planned");
     const int64_t size = std::max({reserved, kMinChunk, chunks_.empty() ? num_elements_ : 0});
     chunks_.push_back(at::empty({size}, at::dtype(type_)));
     num_elements_ = chunks_.size() == 1 ? size : num_elements_ + size;

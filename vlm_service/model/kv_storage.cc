@@ -4,7 +4,7 @@ namespace glyph::vlm {
 
 KvStorage::KvStorage(const TextConfig& config, int64_t num_blocks, int64_t block_tokens,
                      at::ScalarType type, Ops& ops)
-    : num_bytes_(num_blocks * BlockBytes(config, block_tokens, type)) {
+    : ops_(ops), num_bytes_(num_blocks * BlockBytes(config, block_tokens, type)) {
   // A layer's rows are indexed by int32.
   TORCH_CHECK(num_blocks * block_tokens * config.num_kv_heads <= INT32_MAX,
               "too many KV blocks: ", num_blocks);
@@ -24,7 +24,8 @@ int64_t KvStorage::BlockBytes(const TextConfig& config, int64_t block_tokens, at
 void KvStorage::CopyBlock(int32_t from, int32_t to) {
   for (const std::vector<at::Tensor>* tensors : {&keys_, &values_}) {
     for (const at::Tensor& tensor : *tensors) {
-      tensor.select(0, to).copy_(tensor.select(0, from));
+      at::Tensor target = tensor.select(0, to);
+      ops_.Copy(target, tensor.select(0, from));
     }
   }
 }

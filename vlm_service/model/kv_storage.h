@@ -29,6 +29,7 @@ class KvStorage {
   int64_t num_bytes() const { return num_bytes_; }
 
  private:
+  Ops& ops_;
   std::vector<at::Tensor> keys_;  // [layers]
   std::vector<at::Tensor> values_;
   int64_t num_bytes_ = 0;

@@ -12,16 +12,13 @@ namespace glyph::vlm {
 namespace {
 
 constexpr double kMergerNormEps = 1e-5;  // torch.nn.LayerNorm's default
+constexpr int64_t kUsualSide = 1172;     // patches of the longest page, 16,384 px
 
 }  // namespace
 
 VisionEncoder::VisionEncoder(const VisionConfig& config, const VisionWeights& weights,
                              ActivationArena& scratch, Ops& ops)
-    : config_(config),
-      weights_(weights),
-      scratch_(scratch),
-      ops_(ops),
-      inverse_frequencies_(ops::InverseFrequencies(config.rope_theta, config.head_dim / 2)) {}
+    : config_(config), weights_(weights), scratch_(scratch), ops_(ops) {}
 
 // out = (silu(x gate^T) * x up^T) down^T.
 void VisionEncoder::SwiGlu(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& gate_up,
@@ -52,24 +49,33 @@ at::Tensor VisionEncoder::PatchPositions(const PageGrid& grid) const {
                     by_cell(at::arange(columns, at::kInt).unsqueeze(0))});
 }
 
-ops::RotaryTable VisionEncoder::RotaryOf(const PageGrid& grid) const {
-  const auto quarter = static_cast<size_t>(config_.head_dim / 4);
-  std::vector<int32_t> axis(quarter, 0);
-  axis.insert(axis.end(), quarter, 1);
-  return ops::MakeRotaryTable(at::cat({inverse_frequencies_, inverse_frequencies_}),
-                              std::max(grid.rows, grid.cols) * config_.merge_size, at::kFloat,
-                              std::move(axis), ops::RotaryPairs::kHalfSplit);
+const ops::RotaryTable& VisionEncoder::RotaryOf(const PageGrid& grid) {
+  const int64_t side = std::max(grid.rows, grid.cols) * config_.merge_size;
+  if (!rotary_.cos.defined() || rotary_.cos.size(0) < side) {
+    const auto quarter = static_cast<size_t>(config_.head_dim / 4);
+    std::vector<int32_t> axis(quarter, 0);
+    axis.insert(axis.end(), quarter, 1);
+    const at::Tensor frequencies =
+        ops::InverseFrequencies(config_.rope_theta, config_.head_dim / 2);
+    rotary_ = ops_.KeepRotary(ops::MakeRotaryTable(at::cat({frequencies, frequencies}),
+                                                   std::max(side, kUsualSide), at::kFloat, axis,
+                                                   ops::RotaryPairs::kHalfSplit));
+  }
+  return rotary_;
 }
 
 PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& grid,
                                   ActivationArena& memory) {
   const PatchRange all = PatchesOf({.first = 0, .count = grid.num_tokens()});
   TORCH_CHECK(patches.size(0) == all.count, "patches differ from the page's grid");
-  PageEncoding page = {.positions = ops_.Keep(PatchPositions(grid)),
-                       .rotary = ops_.KeepRotary(RotaryOf(grid)),
+  const at::Tensor positions = PatchPositions(grid);
+  PageEncoding page = {.positions = memory.TakeInts(2, all.count),
+                       .rotary = RotaryOf(grid),
                        .hidden = memory.Take(all.count, config_.hidden_size),
                        .queries = memory.Take(all.count, config_.hidden_size),
                        .keys_values = {}};
+  ops_.Write(page.positions,
+             {positions.const_data_ptr<int32_t>(), static_cast<size_t>(positions.numel())});
   for (at::Tensor& keys_values : page.keys_values) {
     keys_values = memory.Take(2 * all.count, config_.hidden_size)
                       .view({2, config_.num_heads, all.count, config_.head_dim});
@@ -103,15 +109,12 @@ void VisionEncoder::Project(int64_t layer, PatchRange patches, PageEncoding& pag
   ops_.Linear(projected, normed, block.qkv);
   const at::Tensor qkv = projected.view({patches.count, 3, config_.num_heads, config_.head_dim});
   const at::Tensor positions = page.positions.narrow(1, patches.first, patches.count);
-  for (int64_t part = 0; part < 2; ++part) {
-    at::Tensor rotated = qkv.select(1, part);
-    ops_.Rotary(rotated, positions, page.rotary);
-  }
-  page.queries.narrow(0, patches.first, patches.count)
-      .copy_(projected.narrow(1, 0, config_.hidden_size));
-  page.keys_values[layer % 2]
-      .narrow(2, patches.first, patches.count)
-      .copy_(qkv.narrow(1, 1, 2).permute({1, 2, 0, 3}));
+  at::Tensor rotated = qkv.narrow(1, 0, 2).flatten(1, 2);
+  ops_.Rotary(rotated, positions, page.rotary);
+  at::Tensor queries = page.queries.narrow(0, patches.first, patches.count);
+  ops_.Copy(queries, projected.narrow(1, 0, config_.hidden_size));
+  at::Tensor keys_values = page.keys_values[layer % 2].narrow(2, patches.first, patches.count);
+  ops_.Copy(keys_values, qkv.narrow(1, 1, 2).permute({1, 2, 0, 3}));
 }
 
 void VisionEncoder::Attend(int64_t layer, PatchRange patches, PageEncoding& page) {

@@ -58,7 +58,8 @@ class VisionEncoder {
               const ops::LinearWeights& down);
   PatchRange PatchesOf(TokenRange tokens) const;
   at::Tensor PatchPositions(const PageGrid& grid) const;
-  ops::RotaryTable RotaryOf(const PageGrid& grid) const;
+  // A table that reaches to the grid's end.
+  const ops::RotaryTable& RotaryOf(const PageGrid& grid);
   // Queries, keys and values of `patches` for `layer`.
   void Project(int64_t layer, PatchRange patches, PageEncoding& page);
   void Attend(int64_t layer, PatchRange patches, PageEncoding& page);
@@ -68,7 +69,7 @@ class VisionEncoder {
   const VisionWeights& weights_;
   ActivationArena& scratch_;
   Ops& ops_;
-  const at::Tensor inverse_frequencies_;  // [head_dim / 4]
+  ops::RotaryTable rotary_;
 };
 
 }  // namespace glyph::vlm

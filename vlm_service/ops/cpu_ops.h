@@ -45,6 +45,7 @@ class CpuOps final : public Ops {
                             int64_t grid_cols) override;
   void Patches(at::Tensor& patches, const at::Tensor& pixels,
                const ops::PatchLayout& layout) override;
+  void Copy(at::Tensor& out, const at::Tensor& source) override { out.copy_(source); }
   void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,
                  const at::Tensor& v) override;
   void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,

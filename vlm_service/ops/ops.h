@@ -71,7 +71,8 @@ class Ops {
   virtual void Gelu(at::Tensor& x) = 0;
   virtual void Add(at::Tensor& residual, const at::Tensor& x) = 0;
 
-  // rotary.h. The table as it is read: Keep of its tensors.
+  // rotary.h. The table as it is read: Keep of its tensors. Rotary takes the first two parts,
+  // queries and keys, of rows of three.
   virtual ops::RotaryTable KeepRotary(ops::RotaryTable table) = 0;
   virtual void Rotary(at::Tensor& x, const at::Tensor& positions,
                       const ops::RotaryTable& table) = 0;
@@ -89,6 +90,9 @@ class Ops {
   // patches.h; the pixels are the host's, the layout's values were kept.
   virtual void Patches(at::Tensor& patches, const at::Tensor& pixels,
                        const ops::PatchLayout& layout) = 0;
+
+  // out = source, whatever their strides.
+  virtual void Copy(at::Tensor& out, const at::Tensor& source) = 0;
 
   // attention.h
   virtual void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,

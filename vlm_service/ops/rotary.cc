@@ -1,10 +1,9 @@
 #include "vlm_service/ops/rotary.h"
 
-#include <utility>
-
 #include "ATen/ops/arange.h"
 #include "ATen/ops/outer.h"
 #include "ATen/ops/pow.h"
+#include "ATen/ops/tensor.h"
 #include "vlm_service/ops/element_type.h"
 #include "vlm_service/ops/parallel.h"
 
@@ -16,12 +15,13 @@ at::Tensor InverseFrequencies(double theta, int64_t dim) {
 }
 
 RotaryTable MakeRotaryTable(const at::Tensor& inverse_frequencies, int64_t num_positions,
-                            at::ScalarType type, std::vector<int32_t> axis, RotaryPairs pairs) {
+                            at::ScalarType type, const std::vector<int32_t>& axis,
+                            RotaryPairs pairs) {
   const at::Tensor positions = at::arange(num_positions, at::kFloat);
   const at::Tensor angles = at::outer(positions, inverse_frequencies);
   return {.cos = angles.cos().to(type).to(at::kFloat).contiguous(),
           .sin = angles.sin().to(type).to(at::kFloat).contiguous(),
-          .axis = std::move(axis),
+          .axis = at::tensor(axis, at::kInt),
           .pairs = pairs};
 }
 
@@ -41,7 +41,7 @@ void Rotary(at::Tensor& x, const at::Tensor& positions, const RotaryTable& table
         .round_products = adjacent,
         .positions = Data<const int32_t>(positions),
         .axis_stride = positions.stride(0),
-        .axis = table.axis.data(),
+        .axis = table.axis.const_data_ptr<int32_t>(),
         .cos = Data<const float>(table.cos),
         .sin = Data<const float>(table.sin),
     };

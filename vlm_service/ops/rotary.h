@@ -17,14 +17,15 @@ struct RotaryTable {
   at::Tensor
       cos;  // [num_positions, half] float32, already rounded to the model's type if it rounds
   at::Tensor sin;
-  std::vector<int32_t> axis;  // [half]: the axis whose position drives each frequency
+  at::Tensor axis;  // [half] int32: the axis whose position drives each frequency
   RotaryPairs pairs = RotaryPairs::kAdjacent;
 };
 
 // Angles position * inverse_frequency, whose cosine and sine are rounded to `type`.
 // inverse_frequencies [half] float32.
 RotaryTable MakeRotaryTable(const at::Tensor& inverse_frequencies, int64_t num_positions,
-                            at::ScalarType type, std::vector<int32_t> axis, RotaryPairs pairs);
+                            at::ScalarType type, const std::vector<int32_t>& axis,
+                            RotaryPairs pairs);
 
 // theta^(-2i / dim) for 2i < dim, as torch computes it in float32: [ceil(dim / 2)].
 at::Tensor InverseFrequencies(double theta, int64_t dim);

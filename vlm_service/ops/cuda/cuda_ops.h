@@ -1,0 +1,105 @@
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "vlm_service/kernels/cudnn_attention.h"
+#include "vlm_service/kernels/gemm.h"
+#include "vlm_service/ops/cuda/device_memory.h"
+#include "vlm_service/ops/cuda/graphs.h"
+#include "vlm_service/ops/cuda/staging.h"
+#include "vlm_service/ops/ops.h"
+
+namespace glyph::vlm {
+
+// What the operations must know before the first one.
+struct CudaOpsOptions {
+  std::map<std::string, int64_t> component_bytes;  // DeviceMemory's; "workspace" above our own
+  int64_t heads = 0;                               // of a decode row, the most there are
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+  int64_t max_decode_rows = 0;
+  int64_t kv_tokens = 0;  // of the whole cache
+};
+
+// Ops on one GPU: our kernels, cuBLASLt and cuDNN, in order on one stream. Memory is taken from the
+// driver at the start alone. Errors are torch's exceptions.
+class CudaOps final : public Ops {
+ public:
+  explicit CudaOps(const CudaOpsOptions& options);
+  ~CudaOps() override;
+
+  // Bytes of "workspace" that the operations take themselves.
+  static int64_t WorkspaceBytes(const CudaOpsOptions& options);
+
+  DeviceMemory& memory() { return memory_; }
+  cudaStream_t stream() const { return stream_; }
+
+  at::Tensor Allocate(std::string_view component, at::IntArrayRef sizes,
+                      at::ScalarType type) override;
+  at::Tensor Keep(const at::Tensor& tensor) override;
+  ops::LinearWeights KeepLinear(const at::Tensor& weight, const at::Tensor& bias,
+                                at::ScalarType type) override;
+  at::Tensor Stage(std::span<const int32_t> values) override;
+  void Write(at::Tensor& to, std::span<const int32_t> values) override;
+  void Repeat(int64_t key, const std::function<void()>& work) override { graphs_.Run(key, work); }
+  // 1, 2, 4, 8, then multiples of 8 and, from 64 on, of 32.
+  int64_t PaddedRows(int64_t rows) const override;
+  void Synchronize() override;
+  int64_t WideRows() const override { return 4096; }
+
+  void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) override;
+  void ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) override;
+  void EmbedSlots(at::Tensor& out, const at::Tensor& table, const at::Tensor& tokens,
+                  const at::Tensor& slots) override;
+  void Linear(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& weights) override;
+  void GatedLinear(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& weights,
+                   at::Tensor& gate_up) override;
+  void RmsNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, double eps) override;
+  void AddRmsNorm(at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
+                  double eps) override;
+  void AddRmsNormThenNorm(at::Tensor& out, at::Tensor& residual, const at::Tensor& x,
+                          const at::Tensor& weight, const at::Tensor& next_weight,
+                          double eps) override;
+  void LayerNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
+                 const at::Tensor& bias, double eps) override;
+  void Gelu(at::Tensor& x) override;
+  void Add(at::Tensor& residual, const at::Tensor& x) override;
+  ops::RotaryTable KeepRotary(ops::RotaryTable table) override;
+  void Rotary(at::Tensor& x, const at::Tensor& positions, const ops::RotaryTable& table) override;
+  void RotaryAppend(at::Tensor& qkv, const at::Tensor& positions, const ops::RotaryTable& table,
+                    const at::Tensor& cache_rows, at::Tensor& k_cache,
+                    at::Tensor& v_cache) override;
+  void AddPositionEmbedding(at::Tensor& x, const at::Tensor& table, const at::Tensor& rows,
+                            const at::Tensor& columns, int64_t grid_rows,
+                            int64_t grid_cols) override;
+  void Patches(at::Tensor& patches, const at::Tensor& pixels,
+               const ops::PatchLayout& layout) override;
+  void Copy(at::Tensor& out, const at::Tensor& source) override;
+  void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,
+                 const at::Tensor& v) override;
+  void ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
+                      const at::Tensor& v_cache, const ops::PagedChunk& chunk) override;
+  void PagedAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
+                      const at::Tensor& v_cache, const ops::PagedSequences& sequences) override;
+
+ private:
+  bool TryFewRows(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& weights,
+                  bool gated);
+
+  const cudaStream_t stream_;
+  DeviceMemory memory_;
+  Staging staging_;
+  Graphs graphs_;
+  const int32_t max_decode_chunks_;
+  std::byte* const decode_workspace_;
+  std::byte* const cudnn_workspace_;
+  std::byte* const pixels_;  // of one page
+  std::unique_ptr<kernels::Gemm> gemm_;
+  std::unique_ptr<kernels::CudnnAttention> cudnn_;  // null where there is none
+};
+
+}  // namespace glyph::vlm
