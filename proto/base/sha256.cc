@@ -3,6 +3,15 @@
 #include <openssl/evp.h>
 
 namespace glyph::base {
+namespace {
+
+// Looked up once: with EVP_sha256() every digest would search for it anew.
+const EVP_MD* Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
+}  // namespace
 
 struct Sha256::Context {
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
@@ -10,7 +19,7 @@ struct Sha256::Context {
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex(context_->evp, Algorithm(), nullptr);
 }
 
 Sha256::~Sha256() = default;

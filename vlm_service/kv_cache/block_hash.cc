@@ -36,6 +36,7 @@ ContentHash HashPage(const PageIdentity& page) {
 ContentHash ChainStart(std::string_view salt) { return HashOf(std::string("chain") += salt); }
 
 BlockHasher::BlockHasher(const ContentHash& previous) {
+  record_.reserve(256);  // a block of tokens in one piece
   record_ = "block";
   Append(record_, previous);
 }

@@ -8,6 +8,7 @@ BlockPool::BlockPool(int32_t capacity) {
   GLYPH_CHECK(capacity > 0);
   blocks_.resize(static_cast<size_t>(capacity));
   free_.reserve(blocks_.size());
+  by_name_.reserve(blocks_.size());
   // Reversed, so that a fresh pool hands out 0, 1, 2, ...
   for (int32_t id = capacity - 1; id >= 0; --id) free_.push_back(BlockId{id});
 }

@@ -6,14 +6,14 @@
 namespace glyph::vlm {
 
 void FairShare::Join(SequenceId id, const std::string& tenant) {
-  Tenant& own = tenants_[tenant];
-  if (own.num_members++ == 0) own.number = num_tenants_++;
-  members_[id].tenant = tenant;
+  const auto own = tenants_.try_emplace(tenant).first;
+  if (own->second.num_members++ == 0) own->second.number = num_tenants_++;
+  members_[id].tenant = own;
 }
 
 void FairShare::Leave(SequenceId id) {
   const auto member = members_.find(id);
-  const auto tenant = tenants_.find(member->second.tenant);
+  const auto tenant = member->second.tenant;
   if (--tenant->second.num_members == 0) tenants_.erase(tenant);
   members_.erase(member);
 }
@@ -21,7 +21,7 @@ void FairShare::Leave(SequenceId id) {
 void FairShare::Charge(SequenceId id, double cost) {
   if (cost <= 0) return;
   Member& member = members_.at(id);
-  Tenant& tenant = tenants_.at(member.tenant);
+  Tenant& tenant = member.tenant->second;
   Serve(tenant.served, clock_, cost, static_cast<double>(tenants_.size()));
   Serve(member.served, tenant.clock, cost, tenant.num_members);
 }
@@ -37,7 +37,7 @@ double FairShare::Round(double served) const { return std::floor(served / quantu
 
 FairShare::Place FairShare::Rank(SequenceId id) const {
   const Member& member = members_.at(id);
-  const Tenant& tenant = tenants_.at(member.tenant);
+  const Tenant& tenant = member.tenant->second;
   return {Round(std::max(tenant.served, clock_)), tenant.number,
           Round(std::max(member.served, tenant.clock))};
 }

@@ -16,6 +16,7 @@ namespace glyph::vlm {
 class FairShare {
  public:
   explicit FairShare(double quantum) : quantum_(quantum) {}
+  FairShare(const FairShare&) = delete;
 
   // From when it wants to be served until it wants no more.
   void Join(SequenceId id, const std::string& tenant);
@@ -29,15 +30,15 @@ class FairShare {
   Place Rank(SequenceId id) const;
 
  private:
-  struct Member {
-    std::string tenant;
-    double served = 0;
-  };
   struct Tenant {
     int num_members = 0;
     double number = 0;  // in order of arrival
     double served = 0;
     double clock = 0;  // of its members
+  };
+  struct Member {
+    std::map<std::string, Tenant>::iterator tenant;
+    double served = 0;
   };
   void Serve(double& served, double& clock, double cost, double num_others) const;
   double Round(double served) const;

@@ -8,16 +8,15 @@
 namespace glyph::vlm {
 namespace {
 
-constexpr int32_t kPagesAhead = 2;
+constexpr size_t kPagesAhead = 2;
 
 }  // namespace
 
 void PagePipeline::DecideOffers(Sequence& sequence, SchedulerNotices& notices) {
-  int32_t open = 0;  // asked for and not ready
-  for (size_t i = 0; i < sequence.pages.size(); ++i) {
+  const size_t first = sequence.num_announced_pages;
+  const size_t end = std::min(sequence.pages.size(), first + kPagesAhead);
+  for (size_t i = first; i < end; ++i) {
     SequencePage& page = sequence.pages[i];
-    if (page.announced) continue;
-    if (open++ == kPagesAhead) return;
     if (page.offer != SequencePage::Offer::kOpen) continue;
     const bool have = TryHave(page);
     page.offer = have ? SequencePage::Offer::kHave : SequencePage::Offer::kNeed;
@@ -64,11 +63,9 @@ bool PagePipeline::IsReady(const Sequence& sequence, const SequencePage& page) c
 
 void PagePipeline::Announce(Sequence& sequence, SchedulerNotices& notices,
                             SchedulerCounts& counts) {
-  for (size_t i = 0; i < sequence.pages.size(); ++i) {
-    SequencePage& page = sequence.pages[i];
-    if (page.announced) continue;
+  for (size_t& i = sequence.num_announced_pages; i < sequence.pages.size(); ++i) {
+    const SequencePage& page = sequence.pages[i];
     if (!IsReady(sequence, page)) return;
-    page.announced = true;
     if (!page.encoded_here) ++counts.pages_reused;
     notices.pages.push_back({sequence.spec.id, static_cast<int32_t>(i), page.grid.num_tokens()});
   }
@@ -77,7 +74,7 @@ void PagePipeline::Announce(Sequence& sequence, SchedulerNotices& notices,
 double PagePipeline::Plan(Sequence& sequence, const StepCost& cost, StepPlan& plan,
                           StepRoom& room) {
   double planned_ms = 0;
-  int32_t ahead = 0;
+  size_t ahead = 0;
   for (SequencePage& page : sequence.pages) {
     if (sequence.num_computed >= page.end_token()) continue;
     if (ahead++ == kPagesAhead) return planned_ms;
@@ -180,8 +177,8 @@ void PagePipeline::Drop(SequencePage& page) {
 }
 
 void PagePipeline::HoldAgain(Sequence& fork) {
+  fork.num_announced_pages = fork.pages.size();
   for (SequencePage& page : fork.pages) {
-    page.announced = true;
     if (!page.held) continue;
     cache_.HoldAgain(*page.held);
     if (page.offer == SequencePage::Offer::kHave) num_have_tokens_ += page.grid.num_tokens();

@@ -23,16 +23,18 @@ void Scheduler::Enqueue(SequenceSpec spec) {
   GLYPH_CHECK(num_forced < spec.max_output_tokens && (num_forced == 0 || spec.forks.empty()));
   SharesOf(spec.priority).Join(spec.id, spec.tenant);
   const SequenceId id = spec.id;
-  sequences_.emplace(id, std::move(spec));
+  waiting_.Add(sequences_.emplace(id, std::move(spec)).first->second);
 }
 
 std::vector<Sequence*> Scheduler::InOrder(Sequence::Phase phase) {
   using Rank = std::tuple<int64_t, FairShare::Place, SequenceId>;
   std::vector<std::pair<Rank, Sequence*>> ranked;
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.phase != phase) continue;
-    const int32_t priority = sequence.spec.priority;
-    ranked.push_back({Rank(-int64_t{priority}, SharesOf(priority).Rank(id), id), &sequence});
+  const SequenceOrder& from = phase == Sequence::Phase::kWaiting ? waiting_ : admitted_;
+  for (Sequence* sequence : from.all()) {
+    if (sequence->phase != phase) continue;
+    const SequenceId id = sequence->spec.id;
+    const int32_t priority = sequence->spec.priority;
+    ranked.push_back({Rank(-int64_t{priority}, SharesOf(priority).Rank(id), id), sequence});
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<Sequence*> order;
@@ -43,6 +45,7 @@ std::vector<Sequence*> Scheduler::InOrder(Sequence::Phase phase) {
 
 void Scheduler::Admit() {
   GLYPH_CHECK(!step_);
+  if (free_slots_.empty()) return;
   for (Sequence* sequence : InOrder(Sequence::Phase::kWaiting)) {
     if (!TryAdmit(*sequence)) return;
   }
@@ -70,6 +73,8 @@ bool Scheduler::TryAdmit(Sequence& sequence) {
   sequence.blocks = *BlockTable::TryAllocate(pool_, 0);
   const bool again = std::exchange(sequence.was_admitted, true);
   sequence.phase = Sequence::Phase::kPrefill;
+  waiting_.Remove(sequence);
+  admitted_.Add(sequence);
   notices_.admissions.push_back({spec.id, int64_t{num_blocks} * limits_.block_tokens, again});
   return true;
 }
@@ -119,7 +124,9 @@ void Scheduler::Finish(SequenceId id) {
   GLYPH_CHECK(!step_);
   Sequence& sequence = Find(id);
   pages_.DropAll(sequence, /*keep_haves=*/false);
-  if (sequence.phase != Sequence::Phase::kWaiting) Release(sequence);
+  const bool waits = sequence.phase == Sequence::Phase::kWaiting;
+  if (!waits) Release(sequence);
+  (waits ? waiting_ : admitted_).Remove(sequence);
   if (sequence.phase != Sequence::Phase::kDecode) SharesOf(sequence.spec.priority).Leave(id);
   sequences_.erase(id);
 }
@@ -147,44 +154,27 @@ void Scheduler::Preempt(Sequence& sequence) {
     SharesOf(sequence.spec.priority).Join(sequence.spec.id, sequence.spec.tenant);
   }
   sequence.phase = Sequence::Phase::kWaiting;
-}
-
-Sequence& Scheduler::Youngest() {
-  Sequence* youngest = nullptr;
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.phase == Sequence::Phase::kWaiting) continue;
-    if (youngest == nullptr || sequence.spec.priority <= youngest->spec.priority) {
-      youngest = &sequence;
-    }
-  }
-  GLYPH_CHECK(youngest != nullptr);
-  return *youngest;
+  admitted_.Remove(sequence);
+  waiting_.Add(sequence);
 }
 
 SchedulerNotices Scheduler::TakeNotices() {
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.phase == Sequence::Phase::kWaiting) continue;
-    pages_.Announce(sequence, notices_, counts_);
-    pages_.DecideOffers(sequence, notices_);
+  for (Sequence* sequence : admitted_.all()) {
+    pages_.Announce(*sequence, notices_, counts_);
+    pages_.DecideOffers(*sequence, notices_);
   }
   return std::exchange(notices_, {});
 }
 
-int32_t Scheduler::num_waiting() const {
-  return static_cast<int32_t>(std::count_if(
-      sequences_.begin(), sequences_.end(),
-      [](const auto& entry) { return entry.second.phase == Sequence::Phase::kWaiting; }));
-}
-
 int32_t Scheduler::num_preempted() const {
   return static_cast<int32_t>(
-      std::count_if(sequences_.begin(), sequences_.end(), [](const auto& entry) {
-        return entry.second.phase == Sequence::Phase::kWaiting && entry.second.was_admitted;
-      }));
+      std::count_if(waiting_.all().begin(), waiting_.all().end(),
+                    [](const Sequence* sequence) { return sequence->was_admitted; }));
 }
 
 void Scheduler::CheckIdle() const {
   pool_.CheckIntegrity();
+  GLYPH_CHECK(waiting_.all().size() + admitted_.all().size() == sequences_.size());
   if (!sequences_.empty()) return;
   GLYPH_CHECK(pool_.num_used() == 0 && num_promised_ == 0);
   GLYPH_CHECK(num_free_slots() == limits_.max_slots);

@@ -12,6 +12,7 @@
 #include "vlm_service/scheduler/plan.h"
 #include "vlm_service/scheduler/scheduler_notices.h"
 #include "vlm_service/scheduler/sequence.h"
+#include "vlm_service/scheduler/sequence_order.h"
 #include "vlm_service/scheduler/step_budget.h"
 #include "vlm_service/scheduler/step_cost.h"
 #include "vlm_service/scheduler/step_in_flight.h"
@@ -80,9 +81,9 @@ class Scheduler {
   const SchedulerCounts& counts() const { return counts_; }
   const BlockPool& pool() const { return pool_; }
   const VisionCache& vision() const { return pages_.cache(); }
-  int32_t num_waiting() const;
+  int32_t num_waiting() const { return static_cast<int32_t>(waiting_.all().size()); }
   int32_t num_preempted() const;  // of those waiting, who ran before
-  int32_t num_admitted() const { return static_cast<int32_t>(sequences_.size()) - num_waiting(); }
+  int32_t num_admitted() const { return static_cast<int32_t>(admitted_.all().size()); }
   int32_t num_free_slots() const { return static_cast<int32_t>(free_slots_.size()); }
   int32_t num_promised_blocks() const { return num_promised_; }
 
@@ -94,7 +95,6 @@ class Scheduler {
   bool TryAdmit(Sequence& sequence);
   void Release(Sequence& sequence);
   void Preempt(Sequence& sequence);
-  Sequence& Youngest();  // admitted, of the lowest priority there is
   void Promise(Sequence& sequence, int64_t tokens);
   int32_t num_unpromised() const { return pool_.num_free() + pool_.num_cached() - num_promised_; }
 
@@ -118,6 +118,8 @@ class Scheduler {
   const StepBudget budget_;
   BlockPool pool_;                            // outlives the tables in sequences_
   std::map<SequenceId, Sequence> sequences_;  // in order of arrival
+  SequenceOrder waiting_;                     // by priority and arrival
+  SequenceOrder admitted_;                    // all others, likewise
   PagePipeline pages_;
   std::map<int32_t, FairShare> shares_;  // by priority; of sequences that wait or prefill
   StepCost cost_;

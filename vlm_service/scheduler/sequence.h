@@ -40,7 +40,6 @@ struct SequencePage {
   std::shared_ptr<const PageImage> image;  // from its arrival on: a preemption may need it again
   enum class Offer { kOpen, kNeed, kHave };
   Offer offer = Offer::kOpen;  // whether its pixels are asked for
-  bool announced = false;      // as ready
   bool encoded_here = false;   // some of it at least, for this sequence
   std::optional<PageId> held;  // its vision output, or a part of it
 
@@ -85,6 +84,7 @@ struct Sequence {
   int32_t next_position = 0;  // of the token after the prompt so far
   bool prompt_complete = false;
   std::vector<SequencePage> pages;  // in the order of the prompt
+  size_t num_announced_pages = 0;   // as ready
   std::vector<ContentHash> block_names;
 
   // While it holds a slot.

@@ -17,6 +17,7 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
     cost_.decode.Observe(step.decode_features, result.decode_ms);
   }
   std::vector<SequenceId> rows;
+  rows.reserve(result.tokens.size());
   size_t next = 0;
   const auto next_token = [&] { return result.tokens.at(next++).token; };
   for (const ChunkInFlight& chunk : step.chunks) {
@@ -36,10 +37,10 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
     parent.spec.forks.clear();
     parent.fork_slots.clear();
   }
-  for (const SequenceId id : step.decode) {
-    CommitComputed(Find(id), 1);
-    CommitToken(Find(id), next_token());
-    rows.push_back(id);
+  for (Sequence* sequence : step.decode) {
+    CommitComputed(*sequence, 1);
+    CommitToken(*sequence, next_token());
+    rows.push_back(sequence->spec.id);
   }
   GLYPH_CHECK(next == result.tokens.size());
   return {std::move(rows), std::move(step.vision)};
@@ -48,15 +49,14 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
 std::optional<SequenceId> Scheduler::Abandon() {
   GLYPH_CHECK(step_.has_value());
   const StepInFlight step = *std::exchange(step_, std::nullopt);
-  std::vector<SequenceId> worked_for = step.decode;
-  worked_for.insert(worked_for.end(), step.vision.begin(), step.vision.end());
+  std::vector<SequenceId> worked_for = step.vision;
+  for (const Sequence* sequence : step.decode) worked_for.push_back(sequence->spec.id);
   for (const ChunkInFlight& chunk : step.chunks) worked_for.push_back(chunk.id);
   pages_.Abandon();
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.phase == Sequence::Phase::kWaiting) continue;
-    released_slots_.insert(released_slots_.end(), sequence.fork_slots.begin(),
-                           sequence.fork_slots.end());  // the executor may have begun them
-    Preempt(sequence);
+  for (Sequence* sequence : std::vector(admitted_.all())) {
+    released_slots_.insert(released_slots_.end(), sequence->fork_slots.begin(),
+                           sequence->fork_slots.end());  // the executor may have begun them
+    Preempt(*sequence);
   }
   const auto newest = std::max_element(worked_for.begin(), worked_for.end());
   return newest == worked_for.end() ? std::nullopt : std::optional(*newest);
@@ -66,9 +66,10 @@ void Scheduler::CommitComputed(Sequence& sequence, int64_t num_tokens) {
   int64_t block = sequence.num_computed / limits_.block_tokens;
   sequence.num_computed += num_tokens;
   sequence.num_observed = sequence.num_computed;
-  if (!budget_.reuse_prefixes) return;
+  const int64_t end = sequence.num_computed / limits_.block_tokens;
+  if (!budget_.reuse_prefixes || block == end) return;
   sequence.NameFullBlocks(limits_.block_tokens);
-  for (; (block + 1) * limits_.block_tokens <= sequence.num_computed; ++block) {
+  for (; block < end; ++block) {
     pool_.Name(sequence.blocks[static_cast<int32_t>(block)],
                sequence.block_names[static_cast<size_t>(block)]);
   }
@@ -109,6 +110,7 @@ SequenceId Scheduler::BeginFork(Sequence& parent, size_t index, int32_t token) {
   fork.num_synced_blocks = parent.num_synced_blocks;
   fork.num_computed = parent.num_computed;
   CommitToken(fork, token);
+  admitted_.Add(fork);
   return id;
 }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "vlm_service/kv_cache/block_hash.h"
-#include "vlm_service/scheduler/sequence_id.h"
+#include "vlm_service/scheduler/sequence.h"
 #include "vlm_service/scheduler/step_cost.h"
 
 namespace glyph::vlm {
@@ -19,7 +19,7 @@ struct ChunkInFlight {
 // What Scheduler::Commit must know of the step that Plan made.
 struct StepInFlight {
   std::vector<ChunkInFlight> chunks;
-  std::vector<SequenceId> decode;
+  std::vector<Sequence*> decode;
   std::vector<SequenceId> vision;  // whose pages are worked on
   LinearCost::Features decode_features = {};
   LinearCost::Features prefill_features = {};

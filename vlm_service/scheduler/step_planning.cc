@@ -29,19 +29,15 @@ StepPlan Scheduler::Plan() {
 // Whoever has a row already is never preempted: rows go from the highest priority and the oldest
 // down, and the youngest of the lowest goes first.
 void Scheduler::PlanDecode(StepPlan& plan) {
-  std::vector<Sequence*> order;
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.phase == Sequence::Phase::kDecode) order.push_back(&sequence);
-  }
-  std::stable_sort(order.begin(), order.end(), [](const Sequence* a, const Sequence* b) {
-    return a->spec.priority > b->spec.priority;
-  });
+  plan.decode.reserve(admitted_.all().size());
+  step_->decode.reserve(admitted_.all().size());
   int64_t kv_tokens = 0;
-  for (Sequence* sequence : order) {
+  for (size_t i = 0; i < admitted_.all().size(); ++i) {
+    Sequence* const sequence = admitted_.all()[i];
     const int64_t index = sequence->num_computed;
     while (sequence->phase == Sequence::Phase::kDecode &&
            !TryMakeRoom(*sequence, index + 1, plan)) {
-      Preempt(Youngest());
+      Preempt(*admitted_.all().back());
     }
     if (sequence->phase != Sequence::Phase::kDecode) continue;
     GLYPH_CHECK(index + 1 == sequence->num_known());
@@ -49,7 +45,7 @@ void Scheduler::PlanDecode(StepPlan& plan) {
     SyncTable(*sequence, index + 1, plan);
     plan.decode.push_back(
         {.slot = sequence->slot, .kv_length = index, .position = sequence->position(0, index)});
-    step_->decode.push_back(sequence->spec.id);
+    step_->decode.push_back(sequence);
     kv_tokens += index;
   }
   step_->decode_features = StepCost::Decode(static_cast<int64_t>(plan.decode.size()), kv_tokens);
@@ -166,6 +162,7 @@ PrefillChunk Scheduler::MakeChunk(const Sequence& sequence, int64_t end) const {
     const int64_t observed = end - sequence.num_observed;
     chunk.num_output_ids = std::clamp<int64_t>(end - sequence.num_prompt_tokens, 0, observed);
   }
+  chunk.positions.reserve(3 * chunk.ids.size());
   for (int axis = 0; axis < 3; ++axis) {
     for (int64_t i = first; i < end; ++i) chunk.positions.push_back(sequence.position(axis, i));
   }

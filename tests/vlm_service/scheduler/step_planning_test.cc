@@ -114,7 +114,7 @@ TEST_F(StepPlanningTest, SharesADocumentAcrossTheEndsOfItsPages) {
     EXPECT_TRUE(scheduler_->Get(Id(2)).pages.back().offer != SequencePage::Offer::kOpen);
   }
   scheduler_->TakeNotices();
-  for (const SequencePage& page : scheduler_->Get(Id(2)).pages) EXPECT_TRUE(page.announced);
+  EXPECT_EQ(scheduler_->Get(Id(2)).num_announced_pages, scheduler_->Get(Id(2)).pages.size());
   scheduler_->FinishPrompt(Id(2), stream.Text(Words(20)));
   const StepPlan plan = Step();
   ASSERT_THAT(plan.prefill, SizeIs(1));
