@@ -1,7 +1,6 @@
 #include "vlm_service/ops/linear.h"
 
 #include <algorithm>
-#include <bit>
 #include <type_traits>
 #include <vector>
 
@@ -12,62 +11,46 @@
 namespace glyph::vlm::ops {
 namespace {
 
-// Rows of x as float32: themselves, or a copy that is valid until this thread's next call.
-struct FloatRows {
-  const float* data;
-  int64_t stride;
-};
-FloatRows AsFloat(const float* x, int64_t stride, int64_t /*rows*/, int64_t /*width*/) {
-  return {x, stride};
-}
-FloatRows AsFloat(const cpu::Bf16* x, int64_t stride, int64_t rows, int64_t width) {
-  thread_local std::vector<float> copy;
-  copy.resize(std::max(copy.size(), static_cast<size_t>(rows * width)));
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t i = 0; i < width; ++i) {
-      const uint32_t bits = x[row * stride + i].bits;
-      copy[row * width + i] = std::bit_cast<float>(bits << 16);
-    }
-  }
-  return {copy.data(), width};
+// Room for a kernel, valid until this thread's next call. Float32 rows are read where they lie.
+template <typename T>
+float* Scratch(int64_t rows, int64_t inputs) {
+  if (std::is_same_v<T, float>) return nullptr;
+  thread_local std::vector<float> room;
+  room.resize(std::max(room.size(), static_cast<size_t>(cpu::LinearScratch(rows, inputs))));
+  return room.data();
 }
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <typename W, typename T>
 void RunPanels(const cpu::LinearParams<W, T>& params, int64_t begin, int64_t end) {
+  float* scratch = Scratch<T>(params.rows, params.inputs);
   if constexpr (std::is_same_v<W, float>) {
-    cpu::KernelsOf<T>().linear(params, begin, end);
+    cpu::KernelsOf<T>().linear(params, begin, end, scratch);
   } else {
-    cpu::KernelsOf<T>().linear_bf16(params, begin, end);
+    cpu::KernelsOf<T>().linear_bf16(params, begin, end, scratch);
   }
 }
 
-// All but x of `params` is set. Shares out whole tiles of the kernel: of rows where they are many,
-// else of panels.
+// Shares out whole tiles of the kernel: of rows where they are many, else of panels.
 template <typename W, typename T>
-void RunLinear(cpu::LinearParams<W, T> params, const T* x, int64_t x_stride) {
+void RunLinear(const cpu::LinearParams<W, T>& params) {
   constexpr int64_t kManyRows = 64;
   constexpr int64_t kRowTile = 8;
   const int64_t panels = CeilDiv(params.outputs, cpu::kPanelOutputs);
   if (params.rows >= kManyRows) {
     const int64_t cost = kRowTile * params.inputs * params.outputs;
-    ParallelFor(
-        0, CeilDiv(params.rows, kRowTile), GrainSize(cost), [&](int64_t begin, int64_t end) {
-          const int64_t first = begin * kRowTile;
-          cpu::LinearParams<W, T> part = params;
-          part.rows = std::min(end * kRowTile, params.rows) - first;
-          part.out += first * params.out_stride;
-          const FloatRows rows = AsFloat(x + first * x_stride, x_stride, part.rows, params.inputs);
-          part.x = rows.data;
-          part.x_stride = rows.stride;
-          RunPanels(part, 0, panels);
-        });
+    ParallelFor(0, CeilDiv(params.rows, kRowTile), GrainSize(cost),
+                [&](int64_t begin, int64_t end) {
+                  const int64_t first = begin * kRowTile;
+                  cpu::LinearParams<W, T> part = params;
+                  part.rows = std::min(end * kRowTile, params.rows) - first;
+                  part.x += first * params.x_stride;
+                  part.out += first * params.out_stride;
+                  RunPanels(part, 0, panels);
+                });
     return;
   }
-  const FloatRows rows = AsFloat(x, x_stride, params.rows, params.inputs);
-  params.x = rows.data;
-  params.x_stride = rows.stride;
   const int64_t tile = params.rows < kRowTile ? 4 : 3;
   const int64_t cost = params.rows * params.inputs * tile * cpu::kPanelOutputs;
   ParallelFor(0, CeilDiv(panels, tile), GrainSize(cost), [&](int64_t begin, int64_t end) {
@@ -100,9 +83,9 @@ void Linear(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) 
     DispatchElement(out, [&](auto element) {
       using W = decltype(weight);
       using T = decltype(element);
-      const cpu::LinearParams<W, T> params = {
-          .x = nullptr,
-          .x_stride = 0,
+      RunLinear<W, T>({
+          .x = Data<const T>(x),
+          .x_stride = x.stride(0),
           .panels = Data<const W>(weights.panels),
           .bias = Data<const float>(weights.bias),
           .out = Data<T>(out),
@@ -110,8 +93,7 @@ void Linear(at::Tensor& out, const at::Tensor& x, const LinearWeights& weights) 
           .rows = x.size(0),
           .inputs = weights.inputs,
           .outputs = weights.outputs,
-      };
-      RunLinear(params, Data<const T>(x), x.stride(0));
+      });
     });
   });
 }

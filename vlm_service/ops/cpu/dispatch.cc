@@ -10,6 +10,7 @@ namespace glyph::vlm::cpu {
 GLYPH_DECLARE_LEVEL(v2)
 GLYPH_DECLARE_LEVEL(v3)
 GLYPH_DECLARE_LEVEL(v4)
+GLYPH_DECLARE_LEVEL(v4_bf16)
 #undef GLYPH_DECLARE_LEVEL
 
 namespace {
@@ -19,10 +20,13 @@ Level DetectLevel() {
                   __builtin_cpu_supports("bmi2");
   const bool v4 = v3 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
-  return v4 ? Level::kV4 : v3 ? Level::kV3 : Level::kV2;
+  const bool v4_bf16 = v4 && __builtin_cpu_supports("avx512bf16");
+  return v4_bf16 ? Level::kV4Bf16 : v4 ? Level::kV4 : v3 ? Level::kV3 : Level::kV2;
 }
 
 }  // namespace
+
+int64_t LinearScratch(int64_t rows, int64_t inputs) { return rows * inputs; }
 
 int64_t PagedAttentionScratch(int64_t group, int64_t head_dim) {
   return group * (2 * head_dim + 2);
@@ -43,16 +47,18 @@ Level BestLevel() {
 
 template <>
 const Kernels<float>& KernelsOf<float>(Level level) {
-  return level == Level::kV4   ? v4::kFloatKernels
-         : level == Level::kV3 ? v3::kFloatKernels
-                               : v2::kFloatKernels;
+  return level == Level::kV4Bf16 ? v4_bf16::kFloatKernels
+         : level == Level::kV4   ? v4::kFloatKernels
+         : level == Level::kV3   ? v3::kFloatKernels
+                                 : v2::kFloatKernels;
 }
 
 template <>
 const Kernels<Bf16>& KernelsOf<Bf16>(Level level) {
-  return level == Level::kV4   ? v4::kBfloat16Kernels
-         : level == Level::kV3 ? v3::kBfloat16Kernels
-                               : v2::kBfloat16Kernels;
+  return level == Level::kV4Bf16 ? v4_bf16::kBfloat16Kernels
+         : level == Level::kV4   ? v4::kBfloat16Kernels
+         : level == Level::kV3   ? v3::kBfloat16Kernels
+                                 : v2::kBfloat16Kernels;
 }
 
 }  // namespace glyph::vlm::cpu

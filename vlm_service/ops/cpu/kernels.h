@@ -19,10 +19,10 @@ inline constexpr int64_t kPanelOutputs = 16;
 // out[r, n] = sum_k x[r, k] * weight[n, k] + bias[n], for all rows and the panels in [begin, end).
 // Panels are read front to back, two inputs at a time: weights of float32 as [panels, pairs, 2,
 // 16], of bfloat16 as [panels, pairs, 16, 2], so that a register holds both inputs' weights of its
-// outputs. Where there is no output or input they hold zeros.
+// outputs. Where there is no output or input they hold zeros. `scratch` holds LinearScratch floats.
 template <typename W, typename T>
 struct LinearParams {
-  const float* x;  // [rows, inputs], rows dense
+  const T* x;  // [rows, inputs], rows dense
   int64_t x_stride;
   const W* panels;
   const float* bias;  // [outputs], or null
@@ -89,8 +89,8 @@ struct RotaryParams {
 
 template <typename T>
 struct Kernels {
-  void (*linear)(const LinearParams<float, T>&, int64_t begin, int64_t end);
-  void (*linear_bf16)(const LinearParams<Bf16, T>&, int64_t begin, int64_t end);
+  void (*linear)(const LinearParams<float, T>&, int64_t begin, int64_t end, float* scratch);
+  void (*linear_bf16)(const LinearParams<Bf16, T>&, int64_t begin, int64_t end, float* scratch);
   void (*rms_norm)(const RmsNormParams<T>&, int64_t begin, int64_t end);
   void (*layer_norm)(const LayerNormParams<T>&, int64_t begin, int64_t end);
   void (*silu_mul)(const SiluMulParams<T>&, int64_t begin, int64_t end);
@@ -99,8 +99,14 @@ struct Kernels {
   void (*sequence_attention)(const SequenceAttentionParams<T>&, int64_t, int64_t, float* scratch);
 };
 
-// The builds of the kernels: levels of x86-64. kV3 (AVX2) and kV4 (AVX-512) give the same bits.
-enum class Level { kV2, kV3, kV4 };
+// Floats a linear map of bfloat16 rows needs for one thread, where it may widen them; of float32
+// rows it needs none.
+int64_t LinearScratch(int64_t rows, int64_t inputs);
+
+// The builds of the kernels: levels of x86-64. kV3 (AVX2), kV4 (AVX-512) and kV4Bf16 (AVX-512 with
+// dot products of bfloat16) give the same bits, except that kV4Bf16 adds the products of a bfloat16
+// map in a bfloat16 model in pairs, rounded as the processor does; denormals count as zero there.
+enum class Level { kV2, kV3, kV4, kV4Bf16 };
 
 // The highest level this processor runs.
 Level BestLevel();

@@ -1,5 +1,5 @@
-// Compiled once for each level of x86-64 (GLYPH_CPU_LEVEL = v2, v3, v4). Includes nothing that
-// could emit a shared inline function built for the wrong processor.
+// Compiled once for each level of x86-64 (GLYPH_CPU_LEVEL = v2, v3, v4, v4_bf16). Includes nothing
+// that could emit a shared inline function built for the wrong processor.
 #include "vlm_service/ops/cpu/elementwise.h"
 #include "vlm_service/ops/cpu/linear.h"
 #include "vlm_service/ops/cpu/paged_attention.h"

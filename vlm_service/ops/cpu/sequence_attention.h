@@ -9,18 +9,6 @@
 namespace glyph::vlm::cpu {
 namespace {
 
-inline Strided FloatRows(const float* p, int64_t stride, int64_t, int64_t, float*) {
-  return {p, stride, 1};
-}
-inline Strided FloatRows(const Bf16* p, int64_t stride, int64_t rows, int64_t width, float* copy) {
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t i = 0; i < width; ++i) {
-      copy[row * width + i] = ToFloat(p[row * stride + i]);
-    }
-  }
-  return {copy, width, 1};
-}
-
 // Where a lane's query and output begin, in rows of `stride` elements.
 template <typename T>
 inline int64_t LaneOffset(const SequenceAttentionParams<T>& p, int64_t kv_head, int64_t lane,
@@ -76,11 +64,11 @@ inline void AttendLanes(const SequenceAttentionParams<T>& p, int64_t kv_head, in
       PrefetchRows(p.k + next, p.kv_stride, p.block_tokens, p.head_dim);
       PrefetchRows(p.v + next, p.kv_stride, p.block_tokens, p.head_dim);
     }
-    const Strided keys = FloatRows(p.k + at, p.kv_stride, tokens, p.head_dim, state.copy);
-    Multiply<G>(state.scores, nullptr, keys, state.q, tokens, p.head_dim);
+    const Rows<float> keys = FloatRows(p.k + at, p.kv_stride, tokens, p.head_dim, state.copy);
+    Multiply<G>(state.scores, nullptr, {keys.data, keys.stride, 1}, state.q, tokens, p.head_dim);
     Weigh(state, start, tokens);
-    const Strided values = FloatRows(p.v + at, p.kv_stride, tokens, p.head_dim, state.copy);
-    Multiply<G>(state.out, state.correction, {values.data, values.step, values.row}, state.scores,
+    const Rows<float> values = FloatRows(p.v + at, p.kv_stride, tokens, p.head_dim, state.copy);
+    Multiply<G>(state.out, state.correction, {values.data, 1, values.stride}, state.scores,
                 p.head_dim, tokens);
   }
   for (int64_t i = 0; i < count; ++i) {

@@ -15,7 +15,7 @@
 namespace glyph::vlm::cpu {
 
 inline std::vector<Level> RunnableLevels() {
-  std::vector<Level> levels = {Level::kV2, Level::kV3, Level::kV4};
+  std::vector<Level> levels = {Level::kV2, Level::kV3, Level::kV4, Level::kV4Bf16};
   std::erase_if(levels, [](Level level) { return level > BestLevel(); });
   return levels;
 }
