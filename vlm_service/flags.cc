@@ -17,8 +17,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--dtype", model.dtype, "Type of weights and KV cache")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
-  app.add_option("--kv-tokens", model.kv_tokens,
-                 "Tokens the KV cache holds; 0: 65,536, or what 1 GiB holds if that is less")
+  app.add_option(
+         "--kv-tokens", model.kv_tokens,
+         "Tokens the KV cache holds; 0: on a GPU what fits, else 65,536 or what 1 GiB holds")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
       ->capture_default_str();
   app.add_option("--max-running", model.max_running, "Requests that run at once")
@@ -30,9 +31,13 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--prefix-cache", flags.prefix_cache, "Compute equal prefixes and pages once")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
-  app.add_option("--max-chunk", flags.budget.max_chunk_tokens,
+  app.add_option("--max-chunk", model.max_chunk_tokens,
                  "Tokens of one prompt that a step prefills at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str();
+  app.add_option("--gpu-memory-budget", model.gpu_memory_budget,
+                 "Bytes of GPU memory to hold at most, the driver's context included; 0: all free")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 42))
       ->capture_default_str();
   app.add_option("--idle-step-ms", flags.budget.idle_ms,
                  "Milliseconds of a step while nothing decodes: how late a cancel may be heard")
@@ -62,6 +67,7 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
+  flags.budget.max_chunk_tokens = flags.model.max_chunk_tokens;
   return std::nullopt;
 }
 

@@ -26,12 +26,16 @@ int64_t KvTokens(const ModelFlags& flags, const TextConfig& text) {
 }
 
 ExecutorOptions OptionsFor(const ModelFlags& flags, const TextConfig& text) {
+  const bool on_gpu = flags.device == "cuda";
   ExecutorOptions options;
-  options.device = flags.device == "cuda" ? ModelDevice::kCuda : ModelDevice::kCpu;
+  options.device = on_gpu ? ModelDevice::kCuda : ModelDevice::kCpu;
   options.dtype = flags.dtype == "float32" ? ModelDType::kFloat32 : ModelDType::kBFloat16;
   options.max_slots = flags.max_running;
-  options.kv_tokens = KvTokens(flags, text);
-  options.max_vision_tokens = 2 * std::min(kLargestPageTokens, options.kv_tokens);
+  options.kv_tokens = on_gpu ? flags.kv_tokens : KvTokens(flags, text);
+  const int64_t longest = on_gpu ? text.max_position_embeddings : options.kv_tokens;
+  options.max_vision_tokens = 2 * std::min(kLargestPageTokens, longest);
+  options.gpu_memory_budget = flags.gpu_memory_budget;
+  options.max_chunk_tokens = flags.max_chunk_tokens;
   options.num_threads = flags.num_threads;
   return options;
 }

@@ -17,9 +17,13 @@ struct ModelFlags {
   std::string folder;
   std::string device = "cpu";     // "cpu", "cuda"
   std::string dtype = "float32";  // "float32", "bfloat16"
-  int64_t kv_tokens = 0;          // 0: 65,536, or what 1 GiB holds if that is less
+  // 0: on the processor 65,536, or what 1 GiB holds if that is less; on a GPU what fits.
+  int64_t kv_tokens = 0;
   int32_t max_running = 32;
   int num_threads = 0;  // 0: one for each core
+  // On a GPU.
+  int64_t gpu_memory_budget = 0;  // bytes; 0: all that is free
+  int64_t max_chunk_tokens = 1024;
 };
 
 // A model folder, ready to serve.

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "tests/bench/gpu_timer.h"
-#include "vlm_service/kernels/batch_linear.h"
 #include "vlm_service/kernels/gemm.h"
 #include "vlm_service/kernels/skinny_linear.h"
 
@@ -144,10 +143,6 @@ void MeasureKernels(const Memory& memory, const Shape& shape, int64_t rows, bool
   if (rows <= vlm::kernels::kMaxSkinnyRows) {
     measure("skinny", vlm::kernels::LaunchSkinnyLinear, false);
     if (hopper) measure("skinny, overlap", vlm::kernels::LaunchSkinnyLinear, true);
-  }
-  if (hopper && rows >= 8 && rows <= vlm::kernels::kMaxBatchRows) {
-    measure("batch", vlm::kernels::LaunchBatchLinear, false);
-    measure("batch, overlap", vlm::kernels::LaunchBatchLinear, true);
   }
 }
 

@@ -30,4 +30,13 @@ void KvStorage::CopyBlock(int32_t from, int32_t to) {
   }
 }
 
+void KvStorage::ClearBlock(int32_t block) {
+  for (const std::vector<at::Tensor>* tensors : {&keys_, &values_}) {
+    for (const at::Tensor& tensor : *tensors) {
+      at::Tensor target = tensor.select(0, block);
+      ops_.Clear(target);
+    }
+  }
+}
+
 }  // namespace glyph::vlm

@@ -10,7 +10,8 @@ namespace glyph::vlm {
 
 // The memory behind block ids: keys (after rotary) and values of every layer. Token t of a sequence
 // lies in row blocks[t / block_tokens] * block_tokens + t % block_tokens. A head's tokens of a
-// block lie together, as a decode step reads them.
+// block lie together, as a decode step reads them. On a GPU it starts as zeros: attention may
+// multiply what lies behind a sequence's end by zero.
 class KvStorage {
  public:
   KvStorage(const TextConfig& config, int64_t num_blocks, int64_t block_tokens, at::ScalarType type,
@@ -25,6 +26,9 @@ class KvStorage {
 
   // Copies all keys and values of a block.
   void CopyBlock(int32_t from, int32_t to);
+
+  // Zeros all keys and values of a block.
+  void ClearBlock(int32_t block);
 
   int64_t num_bytes() const { return num_bytes_; }
 

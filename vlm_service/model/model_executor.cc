@@ -4,61 +4,27 @@
 #include <utility>
 
 #include "ATen/Parallel.h"
-#include "absl/strings/str_cat.h"
 #include "proto/base/check.h"
 #include "proto/rpc/error.h"
-#include "vlm_service/model/host_chooser.h"
-#include "vlm_service/model/kv_storage.h"
+#include "vlm_service/model/executor_parts.h"
 #include "vlm_service/model/model_weights.h"
 #include "vlm_service/model/step_runner.h"
-#include "vlm_service/ops/cpu_ops.h"
 
 namespace glyph::vlm {
-namespace {
-
-constexpr int32_t kBlockTokens = 16;
-
-// 128 patches: 2 or 3 milliseconds of a small model on two cores.
-constexpr int64_t kVisionUnitTokens = 32;
-
-at::ScalarType ScalarTypeOf(ModelDType dtype) {
-  return dtype == ModelDType::kFloat32 ? at::kFloat : at::kBFloat16;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
     const std::string& model_dir, const ModelConfig& config, const ExecutorOptions& options) {
-  if (options.device == ModelDevice::kCuda) {
-    return absl::UnimplementedError(
-        "this build has no CUDA; use --device cpu, or a build with GLYPH_CUDA=ON");
-  }
   const at::ScalarType type = ScalarTypeOf(options.dtype);
-  const int64_t block_bytes = KvStorage::BlockBytes(config.text, kBlockTokens, type);
-  const int64_t num_blocks = options.kv_tokens > 0
-                                 ? (options.kv_tokens + kBlockTokens - 1) / kBlockTokens
-                                 : options.kv_bytes / block_bytes;
-  if (num_blocks < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("the KV cache is ", options.kv_bytes,
-                                                   " bytes; one block takes ", block_bytes));
-  }
-  auto ops = std::make_unique<CpuOps>();
+  GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<Weights> file, Weights::Open(model_dir));
+  GLYPH_ASSIGN_OR_RETURN(ExecutorParts parts,
+                         options.device == ModelDevice::kCuda
+                             ? MakeCudaParts(config, options, file->num_parameters())
+                             : MakeCpuParts(config, options));
   GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
-                         ModelWeights::Load(model_dir, config, type, *ops));
-  const ExecutorLimits limits = {
-      .num_blocks = static_cast<int32_t>(num_blocks),
-      .block_tokens = kBlockTokens,
-      .max_slots = options.max_slots,
-      .max_vision_tokens = options.max_vision_tokens,
-      .context_tokens = config.text.max_position_embeddings,
-      .vision_layers = static_cast<int32_t>(config.vision.depth),
-      .vision_unit_tokens = kVisionUnitTokens,
-  };
+                         ModelWeights::Load(std::move(file), config, type, *parts.ops));
+  const ExecutorLimits limits = parts.limits;
   const int64_t num_parameters = weights->num_parameters();
-  auto chooser =
-      std::make_unique<HostChooser>(limits.max_slots, static_cast<int32_t>(config.text.vocab_size));
-  auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, limits,
-                                             std::move(ops), std::move(chooser));
+  auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, std::move(parts));
   return std::unique_ptr<ModelExecutor>(
       new ModelExecutor(std::move(runner), limits, num_parameters, options.num_threads));
 }

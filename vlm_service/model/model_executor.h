@@ -26,6 +26,10 @@ struct ExecutorOptions {
   int64_t kv_tokens = 0;                // counts instead of kv_bytes when not 0; rounded up
   int64_t max_vision_tokens = 32768;    // held between encoding and release
   int num_threads = 0;                  // 0: one for each core
+  // On a GPU alone: bytes that may be held, 0 for all that is free; and the longest chunk of a
+  // step.
+  int64_t gpu_memory_budget = 0;
+  int64_t max_chunk_tokens = 1024;
 };
 
 // The model behind the engine. A thread of its own runs the steps, so that Submit returns at once
@@ -33,8 +37,7 @@ struct ExecutorOptions {
 // else a plan holds.
 class ModelExecutor : public StepExecutor {
  public:
-  // Loads the weights. UNIMPLEMENTED: this build has no such device. INVALID_ARGUMENT: kv_bytes
-  // holds no block. Else the errors of ModelWeights::Load.
+  // Takes the memory and loads the weights. Errors of executor_parts.h and ModelWeights::Load.
   static absl::StatusOr<std::unique_ptr<ModelExecutor>> Create(const std::string& model_dir,
                                                                const ModelConfig& config,
                                                                const ExecutorOptions& options);

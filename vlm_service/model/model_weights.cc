@@ -135,12 +135,20 @@ VisionWeights LoadVision(WeightLoader& loader, const VisionConfig& config) {
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(const std::string& model_dir,
                                                                  const ModelConfig& config,
                                                                  at::ScalarType type, Ops& ops) {
+  GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<Weights> file, Weights::Open(model_dir));
+  return Load(std::move(file), config, type, ops);
+}
+
+absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Load(std::unique_ptr<Weights> file,
+                                                                 const ModelConfig& config,
+                                                                 at::ScalarType type, Ops& ops) {
   auto weights = std::unique_ptr<ModelWeights>(new ModelWeights());
-  GLYPH_ASSIGN_OR_RETURN(weights->file_, Weights::Open(model_dir));
+  weights->file_ = std::move(file);
   WeightLoader loader(*weights->file_, type, ops);
   try {
     weights->text_ = LoadText(loader, config);
     weights->vision_ = LoadVision(loader, config.vision);
+    ops.Synchronize();
   } catch (const std::exception& error) {
     base::LogError("weights_not_loaded", {{"cause", CauseOf(error)}});
     return absl::InternalError("the weights could not be loaded; the log says why");

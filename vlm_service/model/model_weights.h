@@ -57,6 +57,11 @@ class ModelWeights {
                                                             const ModelConfig& config,
                                                             at::ScalarType type, Ops& ops);
 
+  // The same of a file that is open.
+  static absl::StatusOr<std::unique_ptr<ModelWeights>> Load(std::unique_ptr<Weights> file,
+                                                            const ModelConfig& config,
+                                                            at::ScalarType type, Ops& ops);
+
   const TextWeights& text() const { return text_; }
   const VisionWeights& vision() const { return vision_; }
   int64_t num_parameters() const { return num_parameters_; }

@@ -30,6 +30,8 @@ class SequenceSlots {
   // The cache row of token `index` of a table's sequence.
   int32_t CacheRow(const Table& table, int64_t index) const;
 
+  // Tables that name a block.
+  int32_t num_holders(int32_t block) const { return holders_[static_cast<size_t>(block)]; }
   // Blocks that tables name, each counted once.
   int64_t num_blocks_used() const { return num_blocks_used_; }
 

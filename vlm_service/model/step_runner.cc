@@ -31,19 +31,18 @@ class Stopwatch {
 }  // namespace
 
 StepRunner::StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights,
-                       at::ScalarType type, const ExecutorLimits& limits, std::unique_ptr<Ops> ops,
-                       std::unique_ptr<TokenChooser> chooser)
-    : ops_(std::move(ops)),
+                       at::ScalarType type, ExecutorParts parts)
+    : ops_(std::move(parts.ops)),
       config_(std::move(config)),
       weights_(std::move(weights)),
-      limits_(limits),
-      arena_(type),
-      kv_(config_.text, limits.num_blocks, limits.block_tokens, type, *ops_),
-      vision_(config_, weights_->vision(), limits_, type, arena_, *ops_),
-      decoder_(config_.text, weights_->text(), kv_, arena_, type, *ops_),
-      slots_(limits),
-      chooser_(std::move(chooser)),
-      decode_inputs_(limits, *ops_) {}
+      limits_(parts.limits),
+      arena_(std::move(parts.arena)),
+      kv_(config_.text, limits_.num_blocks, limits_.block_tokens, type, *ops_),
+      vision_(config_, weights_->vision(), limits_, type, *arena_, *ops_, parts.page_memory),
+      decoder_(config_.text, weights_->text(), kv_, *arena_, type, *ops_),
+      slots_(limits_),
+      chooser_(std::move(parts.chooser)),
+      decode_inputs_(limits_, *ops_) {}
 
 absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
   try {
@@ -72,6 +71,9 @@ StepResult StepRunner::RunOrThrow(const StepPlan& plan) {
     RunDecode(plan.decode, result.tokens);
   }
   result.decode_ms = watch.Lap();
+  for (const SampledToken& token : result.tokens) {
+    if (!token.finite) ClearBlocks(token.slot);
+  }
   return result;
 }
 
@@ -91,6 +93,14 @@ void StepRunner::UpdateSlots(const StepPlan& plan) {
   }
   for (const BlockCopy& copy : plan.block_copies) {
     kv_.CopyBlock(static_cast<int32_t>(copy.from), static_cast<int32_t>(copy.to));
+  }
+}
+
+// What a sequence wrote alone holds numbers that are not finite, and whoever gets its blocks may
+// read beyond what it wrote itself.
+void StepRunner::ClearBlocks(SequenceSlot slot) {
+  for (const int32_t block : slots_.at(slot)) {
+    if (slots_.num_holders(block) == 1) kv_.ClearBlock(block);
   }
 }
 
@@ -146,8 +156,10 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
   for (int64_t i = 0; i < count; ++i) {
     cache_rows[i] = slots_.CacheRow(table, chunk.first + i);
   }
-  arena_.Reset();
-  at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
+  SequenceSlots::Table blocks = table;
+  blocks.resize(2 * table.size(), table.front());
+  arena_->Reset();
+  at::Tensor hidden = arena_->Take(count, config_.text.hidden_size);
   ops_->GatherRows(hidden, weights_->text().embedding, ops_->Stage(chunk.ids));
   for (const PageRows& page : chunk.pages) {
     at::Tensor rows = hidden.narrow(0, page.first_token, page.num_tokens);
@@ -156,7 +168,7 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
   return decoder_.Forward({.positions = ops_->Stage(chunk.positions).view({3, count}),
                            .cache_rows = ops_->Stage(cache_rows),
                            .num_wanted = chunk.samples ? 1 : 0,
-                           .chunk = {.blocks = ops_->Stage(table), .first = chunk.first}},
+                           .chunk = {.blocks = ops_->Stage(blocks), .first = chunk.first}},
                           hidden);
 }
 
@@ -165,8 +177,8 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
   decode_inputs_.Fill(rows, padded, slots_);
   at::Tensor& logits = decode_logits_[padded];
   ops_->Repeat(padded, [&] {
-    arena_.Reset();
-    at::Tensor hidden = arena_.Take(padded, config_.text.hidden_size);
+    arena_->Reset();
+    at::Tensor hidden = arena_->Take(padded, config_.text.hidden_size);
     const at::Tensor slots = decode_inputs_.slots(padded);
     ops_->EmbedSlots(hidden, weights_->text().embedding, chooser_->last_tokens(), slots);
     decoder_.Forward({.positions = decode_inputs_.positions(padded),
@@ -184,7 +196,7 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
 }
 
 std::vector<ComponentMemory> StepRunner::memory() const {
-  const int64_t activations = arena_.num_bytes() + vision_.work_bytes();
+  const int64_t activations = arena_->num_bytes() + vision_.work_bytes();
   return {
       {.device = "host",
        .component = "weights",

@@ -10,6 +10,7 @@
 #include "vlm_service/engine/step_executor.h"
 #include "vlm_service/model/activation_arena.h"
 #include "vlm_service/model/decode_inputs.h"
+#include "vlm_service/model/executor_parts.h"
 #include "vlm_service/model/kv_storage.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_weights.h"
@@ -25,8 +26,7 @@ namespace glyph::vlm {
 class StepRunner {
  public:
   StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights, at::ScalarType type,
-             const ExecutorLimits& limits, std::unique_ptr<Ops> ops,
-             std::unique_ptr<TokenChooser> chooser);
+             ExecutorParts parts);
 
   // RESOURCE_EXHAUSTED when memory ran out, as StepExecutor::Collect; INTERNAL when anything else
   // inside threw: the runner is then of no further use.
@@ -37,6 +37,7 @@ class StepRunner {
  private:
   StepResult RunOrThrow(const StepPlan& plan);
   void UpdateSlots(const StepPlan& plan);
+  void ClearBlocks(SequenceSlot slot);
   void RunPrefill(const StepPlan& plan, std::vector<SampledToken>& tokens);
   void RunDecode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens);
 
@@ -52,7 +53,7 @@ class StepRunner {
   const ModelConfig config_;
   const std::unique_ptr<ModelWeights> weights_;
   const ExecutorLimits limits_;
-  ActivationArena arena_;
+  const std::unique_ptr<ActivationArena> arena_;
   KvStorage kv_;
   VisionRunner vision_;
   TextDecoder decoder_;

@@ -23,10 +23,12 @@ struct TextDecoder::Scratch {
   at::Tensor normed, qkv, attended, projected;  // [num_rows, ...]
   at::Tensor gate_up, activated;                // [MLP rows, ...]
 
-  Scratch(const TextConfig& config, int64_t rows, int64_t mlp_rows, ActivationArena& arena)
+  Scratch(const TextConfig& config, int64_t rows, int64_t room, int64_t mlp_rows,
+          ActivationArena& arena)
       : normed(arena.Take(rows, config.hidden_size)),
-        qkv(arena.Take(rows, (config.num_heads + 2 * config.num_kv_heads) * config.head_dim)),
-        attended(arena.Take(rows, config.num_heads * config.head_dim)),
+        qkv(arena.Take(room, (config.num_heads + 2 * config.num_kv_heads) * config.head_dim)
+                .narrow(0, 0, rows)),
+        attended(arena.Take(room, config.num_heads * config.head_dim).narrow(0, 0, rows)),
         projected(arena.Take(rows, config.hidden_size)),
         gate_up(arena.Take(mlp_rows, 2 * config.intermediate_size)),
         activated(arena.Take(mlp_rows, config.intermediate_size)) {}
@@ -43,7 +45,7 @@ TextDecoder::TextDecoder(const TextConfig& config, const TextWeights& weights, K
 
 at::Tensor TextDecoder::Forward(const TextBatch& batch, at::Tensor& hidden) {
   const int64_t rows = hidden.size(0);
-  Scratch scratch(config_, rows, std::min(rows, ops_.WideRows()), arena_);
+  Scratch scratch(config_, rows, ops_.RoomFor(rows), std::min(rows, ops_.WideRows()), arena_);
   ops_.RmsNorm(scratch.normed, hidden, weights_.layers.front().input_norm, config_.rms_norm_eps);
   for (int64_t layer = 0; layer + 1 < config_.num_layers; ++layer) {
     Attention(batch, layer, rows, hidden, scratch);

@@ -16,6 +16,14 @@ constexpr int64_t kUsualSide = 1172;     // patches of the longest page, 16,384 
 
 }  // namespace
 
+struct VisionEncoder::ProjectionScratch {
+  at::Tensor normed, projected;  // [patches, hidden], [patches, 3 * hidden]
+
+  ProjectionScratch(const VisionConfig& config, int64_t patches, ActivationArena& arena)
+      : normed(arena.Take(patches, config.hidden_size)),
+        projected(arena.Take(patches, 3 * config.hidden_size)) {}
+};
+
 VisionEncoder::VisionEncoder(const VisionConfig& config, const VisionWeights& weights,
                              ActivationArena& scratch, Ops& ops)
     : config_(config), weights_(weights), scratch_(scratch), ops_(ops) {}
@@ -80,13 +88,20 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
     keys_values = memory.Take(2 * all.count, config_.hidden_size)
                       .view({2, config_.num_heads, all.count, config_.head_dim});
   }
-  at::Tensor embedded = scratch_.Take(all.count, config_.hidden_size);
-  ops_.Linear(embedded, patches, weights_.patch_embed);
-  ops_.RmsNorm(page.hidden, embedded, weights_.post_conv_norm, config_.rms_norm_eps);
-  ops_.AddPositionEmbedding(page.hidden, weights_.positions, page.positions.select(0, 0),
-                            page.positions.select(0, 1), grid.rows * config_.merge_size,
-                            grid.cols * config_.merge_size);
-  Project(0, all, page);
+  const int64_t piece = std::min(all.count, ops_.WideRows());
+  ProjectionScratch scratch(config_, piece, scratch_);
+  at::Tensor embedded = scratch_.Take(piece, config_.hidden_size);
+  for (int64_t first = 0; first < all.count; first += piece) {
+    const PatchRange part = {.first = first, .count = std::min(piece, all.count - first)};
+    at::Tensor out = embedded.narrow(0, 0, part.count);
+    at::Tensor hidden = page.hidden.narrow(0, part.first, part.count);
+    ops_.Linear(out, patches.narrow(0, part.first, part.count), weights_.patch_embed);
+    ops_.RmsNorm(hidden, out, weights_.post_conv_norm, config_.rms_norm_eps);
+    const at::Tensor places = page.positions.narrow(1, part.first, part.count);
+    ops_.AddPositionEmbedding(hidden, weights_.positions, places.select(0, 0), places.select(0, 1),
+                              grid.rows * config_.merge_size, grid.cols * config_.merge_size);
+    Project(0, part, page, scratch);
+  }
   return page;
 }
 
@@ -96,16 +111,18 @@ void VisionEncoder::RunLayer(int64_t layer, TokenRange tokens, PageEncoding& pag
   Attend(layer, patches, page);
   Mlp(layer, patches, page);
   if (layer + 1 < config_.depth) {
-    Project(layer + 1, patches, page);
+    ProjectionScratch scratch(config_, patches.count, scratch_);
+    Project(layer + 1, patches, page, scratch);
   }
 }
 
-void VisionEncoder::Project(int64_t layer, PatchRange patches, PageEncoding& page) {
+void VisionEncoder::Project(int64_t layer, PatchRange patches, PageEncoding& page,
+                            ProjectionScratch& scratch) {
   const VisionBlockWeights& block = weights_.blocks[layer];
-  at::Tensor normed = scratch_.Take(patches.count, config_.hidden_size);
+  at::Tensor normed = scratch.normed.narrow(0, 0, patches.count);
   ops_.RmsNorm(normed, page.hidden.narrow(0, patches.first, patches.count), block.norm1,
                config_.rms_norm_eps);
-  at::Tensor projected = scratch_.Take(patches.count, 3 * config_.hidden_size);
+  at::Tensor projected = scratch.projected.narrow(0, 0, patches.count);
   ops_.Linear(projected, normed, block.qkv);
   const at::Tensor qkv = projected.view({patches.count, 3, config_.num_heads, config_.head_dim});
   const at::Tensor positions = page.positions.narrow(1, patches.first, patches.count);

@@ -50,6 +50,7 @@ class VisionEncoder {
   at::Tensor Merge(TokenRange tokens, const PageEncoding& page);
 
  private:
+  struct ProjectionScratch;
   struct PatchRange {
     int64_t first;
     int64_t count;
@@ -61,7 +62,7 @@ class VisionEncoder {
   // A table that reaches to the grid's end.
   const ops::RotaryTable& RotaryOf(const PageGrid& grid);
   // Queries, keys and values of `patches` for `layer`.
-  void Project(int64_t layer, PatchRange patches, PageEncoding& page);
+  void Project(int64_t layer, PatchRange patches, PageEncoding& page, ProjectionScratch& scratch);
   void Attend(int64_t layer, PatchRange patches, PageEncoding& page);
   void Mlp(int64_t layer, PatchRange patches, PageEncoding& page);
 

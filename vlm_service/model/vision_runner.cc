@@ -7,13 +7,18 @@ namespace glyph::vlm {
 
 VisionRunner::VisionRunner(const ModelConfig& config, const VisionWeights& weights,
                            const ExecutorLimits& limits, at::ScalarType type,
-                           ActivationArena& scratch, Ops& ops)
+                           ActivationArena& scratch, Ops& ops, std::vector<at::Tensor> page_memory)
     : limits_(limits),
       type_(type),
       preprocessor_(config, type, ops),
       scratch_(scratch),
       encoder_(config.vision, weights, scratch, ops),
-      outputs_(limits.max_vision_tokens, config.text.hidden_size, type, ops) {}
+      outputs_(limits.max_vision_tokens, config.text.hidden_size, type, ops),
+      has_page_memory_(!page_memory.empty()) {
+  for (const at::Tensor& memory : page_memory) {
+    spare_.push_back(std::make_unique<ActivationArena>(memory));
+  }
+}
 
 void VisionRunner::Run(const VisionSlice& slice) {
   if (slice.first_unit == 0) {
@@ -38,7 +43,11 @@ void VisionRunner::Run(const VisionSlice& slice) {
 
 VisionRunner::Work VisionRunner::Begin(const VisionSlice& slice) {
   Work work;
-  work.memory = spare_ != nullptr ? std::move(spare_) : std::make_unique<ActivationArena>(type_);
+  TORCH_CHECK_WITH(OutOfMemoryError, !spare_.empty() || !has_page_memory_,
+                   "every page memory is in use");
+  if (spare_.empty()) spare_.push_back(std::make_unique<ActivationArena>(type_));
+  work.memory = std::move(spare_.back());
+  spare_.pop_back();
   scratch_.Reset();
   const at::Tensor patches = preprocessor_.Patches(*slice.image, slice.grid, scratch_);
   work.encoding = encoder_.Begin(patches, slice.grid, *work.memory);
@@ -68,13 +77,16 @@ void VisionRunner::Release(PageId page) {
 
 void VisionRunner::TakeBack(std::unique_ptr<ActivationArena> memory) {
   memory->Reset();
-  if (spare_ == nullptr || spare_->num_bytes() < memory->num_bytes()) {
-    spare_ = std::move(memory);
+  if (has_page_memory_ || spare_.empty()) {
+    spare_.push_back(std::move(memory));
+  } else if (spare_.front()->num_bytes() < memory->num_bytes()) {
+    spare_.front() = std::move(memory);
   }
 }
 
 int64_t VisionRunner::work_bytes() const {
-  int64_t bytes = spare_ != nullptr ? spare_->num_bytes() : 0;
+  int64_t bytes = 0;
+  for (const auto& memory : spare_) bytes += memory->num_bytes();
   for (const auto& [page, work] : begun_) {
     bytes += work.memory->num_bytes();
   }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "vlm_service/engine/step_executor.h"
@@ -20,9 +21,10 @@ namespace glyph::vlm {
 class VisionRunner {
  public:
   // `config`, `weights`, `scratch` and `ops` must outlive this; every slice resets `scratch`.
+  // A page that is begun takes one of `page_memory`, or memory that grows where there is none.
   VisionRunner(const ModelConfig& config, const VisionWeights& weights,
                const ExecutorLimits& limits, at::ScalarType type, ActivationArena& scratch,
-               Ops& ops);
+               Ops& ops, std::vector<at::Tensor> page_memory = {});
 
   // CHECK-fails when the slice does not go on where the page's last one ended.
   void Run(const VisionSlice& slice);
@@ -49,7 +51,7 @@ class VisionRunner {
   Work Begin(const VisionSlice& slice);
   // Unit 0 is the first one after the embedding.
   void RunLayerUnit(const VisionSlice& slice, int32_t unit, Work& work);
-  // Keeps the larger one for the next page.
+  // Where memory grows one is kept for the next page, the largest.
   void TakeBack(std::unique_ptr<ActivationArena> memory);
 
   const ExecutorLimits limits_;
@@ -59,7 +61,8 @@ class VisionRunner {
   VisionEncoder encoder_;
   VisionArena outputs_;
   std::unordered_map<PageId, Work> begun_;  // and not finished
-  std::unique_ptr<ActivationArena> spare_;  // null or unused
+  const bool has_page_memory_;
+  std::vector<std::unique_ptr<ActivationArena>> spare_;
 };
 
 }  // namespace glyph::vlm

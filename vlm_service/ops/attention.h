@@ -15,7 +15,9 @@ void Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k, const 
 
 // Where rows that follow one another in one sequence stand.
 struct PagedChunk {
-  at::Tensor blocks;  // [blocks] int32: block table
+  // [blocks] int32: block table. Entries beyond the sequence's tokens name blocks too, at least as
+  // many as it has.
+  at::Tensor blocks;
   int64_t first = 0;  // index of the first row
 };
 

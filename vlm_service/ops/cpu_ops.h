@@ -16,7 +16,9 @@ class CpuOps final : public Ops {
   void Repeat(int64_t key, const std::function<void()>& work) override;
   int64_t PaddedRows(int64_t rows) const override { return rows; }
   void Synchronize() override {}
+  void Clear(at::Tensor& tensor) override { tensor.zero_(); }
   int64_t WideRows() const override { return 1024; }
+  int64_t RoomFor(int64_t rows) const override { return rows; }
 
   void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) override;
   void ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) override;

@@ -40,8 +40,12 @@ class Ops {
   // What a batch of `rows` decode rows is padded to, so that keys are few.
   virtual int64_t PaddedRows(int64_t rows) const = 0;
   virtual void Synchronize() = 0;
+  // Zeros.
+  virtual void Clear(at::Tensor& tensor) = 0;
   // Rows whose widest intermediates are to be held at once.
   virtual int64_t WideRows() const = 0;
+  // Rows of memory that attention over `rows` of a chunk may touch, from the first one on.
+  virtual int64_t RoomFor(int64_t rows) const = 0;
 
   // rows.h. indices [count] int32.
   virtual void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) = 0;

@@ -15,6 +15,8 @@ struct ExecutorLimits {
   int32_t vision_layers = 1;  // a page is encoded in units: first it is embedded, then one layer
   int64_t vision_unit_tokens = 0;  // over the rows of so many image tokens each; 0: of all
 
+  int32_t max_pages_in_work = INT32_MAX;  // begun, and not encoded
+
   int64_t pool_tokens() const { return int64_t{num_blocks} * block_tokens; }
 
   // Two of the largest pages fit side by side.

@@ -86,6 +86,7 @@ double PagePipeline::Plan(Sequence& sequence, const StepCost& cost, StepPlan& pl
     const VisionCache::Page& entry = cache_.Get(*page.held);
     const int32_t left = entry.num_units - entry.num_units_done;
     if (left == 0 || in_step_.contains(entry.id)) continue;
+    if (entry.num_units_done == 0 && num_in_work() >= limits_.max_pages_in_work) return planned_ms;
     // The first unit embeds the page, the others are alike.
     const int32_t embeds = entry.num_units_done == 0 ? 1 : 0;
     const auto features = [&](int32_t layer_units) {
@@ -131,6 +132,14 @@ LinearCost::Features PagePipeline::Commit(SchedulerCounts& counts) {
   }
   in_step_.clear();
   return std::exchange(step_features_, {});
+}
+
+int32_t PagePipeline::num_in_work() const {
+  const auto begins = [this](const auto& entry) {
+    return cache_.Get(entry.first).num_units_done == 0;
+  };
+  return cache_.num_pages_in_work() +
+         static_cast<int32_t>(std::count_if(in_step_.begin(), in_step_.end(), begins));
 }
 
 void PagePipeline::Abandon() {

@@ -67,6 +67,8 @@ class PagePipeline {
   bool TryHave(SequencePage& page);
   bool IsReady(const Sequence& sequence, const SequencePage& page) const;
   bool IsAllButCached(const Sequence& sequence, const SequencePage& page) const;
+  // Pages begun, those of the step that is planned included.
+  int32_t num_in_work() const;
   bool WillBeEncoded(const SequencePage& page) const;
   bool TryHold(SequencePage& page, bool may_add);
   void Drop(SequencePage& page);

@@ -52,7 +52,9 @@ void VisionCache::Drop(PageId id) {
 
 void VisionCache::Advance(PageId id, int32_t num_units) {
   Page& page = pages_.at(id);
+  num_in_work_ -= page.in_work() ? 1 : 0;
   page.num_units_done += num_units;
+  num_in_work_ += page.in_work() ? 1 : 0;
   GLYPH_CHECK(page.num_units_done <= page.num_units);
   if (page.encoded()) page.image.reset();
 }
@@ -60,6 +62,7 @@ void VisionCache::Advance(PageId id, int32_t num_units) {
 void VisionCache::Restart(PageId id) {
   Page& page = pages_.at(id);
   GLYPH_CHECK(!page.encoded());
+  num_in_work_ -= page.in_work() ? 1 : 0;
   page.num_units_done = 0;
   released_.push_back(id);
 }
@@ -79,6 +82,7 @@ void VisionCache::Remove(Page& page) {
   GLYPH_CHECK(page.num_holders == 0);
   const PageId id = page.id;
   if (page.num_units_done > 0) released_.push_back(id);
+  num_in_work_ -= page.in_work() ? 1 : 0;
   num_tokens_ -= page.grid.num_tokens();
   idle_.erase(page.place);
   if (!page.forgotten) by_name_.erase(page.name);

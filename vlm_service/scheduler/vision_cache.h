@@ -32,6 +32,7 @@ class VisionCache {
     std::list<PageId>::iterator place;  // in idle_, when nobody holds it
 
     bool encoded() const { return num_units_done == num_units; }
+    bool in_work() const { return num_units_done > 0 && !encoded(); }
   };
 
   bool Knows(const ContentHash& name) const { return by_name_.contains(name); }
@@ -65,6 +66,7 @@ class VisionCache {
 
   int64_t num_tokens() const { return num_tokens_; }            // of all pages here
   int64_t num_held_tokens() const { return num_held_tokens_; }  // of those somebody holds
+  int32_t num_pages_in_work() const { return num_in_work_; }    // begun, not encoded
   int32_t num_pages() const { return static_cast<int32_t>(pages_.size()); }
 
  private:
@@ -77,6 +79,7 @@ class VisionCache {
   std::vector<PageId> released_;
   int64_t num_tokens_ = 0;
   int64_t num_held_tokens_ = 0;
+  int32_t num_in_work_ = 0;
   int64_t next_id_ = 0;
 };
 

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "tests/vlm_service/kernels/linear_reference.h"
-#include "vlm_service/kernels/batch_linear.h"
 
 namespace glyph::vlm::kernels {
 namespace {
@@ -217,8 +216,7 @@ TEST_P(SkinnyLinear, RefusesWhatItsContractExcludes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, SkinnyLinear,
-                         testing::Values(Kernel{"skinny", LaunchSkinnyLinear, kMaxSkinnyRows},
-                                         Kernel{"batch", LaunchBatchLinear, kMaxBatchRows}),
+                         testing::Values(Kernel{"skinny", LaunchSkinnyLinear, kMaxSkinnyRows}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

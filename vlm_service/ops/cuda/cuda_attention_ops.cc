@@ -14,10 +14,48 @@ float ScaleOf(const at::Tensor& q) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(q.size(2))));
 }
 
+using kernels::CudnnAttentionSpec;
+
+// Below this cuDNN's tiles are mostly padding.
+constexpr int64_t kFewRows = 64;
+
+bool IsCudnnShape(const at::Tensor& q) {
+  return q.scalar_type() == at::kBFloat16 && q.size(2) == 128;
+}
+
+CudnnAttentionSpec::Strides StridesOf(const at::Tensor& rows) {
+  return {.row = rows.stride(0), .head = rows.stride(1)};
+}
+
 }  // namespace
+
+bool CudaOps::TryCudnn(const CudnnAttentionSpec& spec, const kernels::CudnnAttentionArgs& args) {
+  if (cudnn_ == nullptr) return false;
+  const auto plan = cudnn_->Prepare(spec);
+  if (!plan.ok() || plan->workspace_bytes > kCudnnBytes) return false;
+  CheckOk(cudnn_->Run(spec, args, stream_));
+  return true;
+}
 
 void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,
                         const at::Tensor& v) {
+  if (IsCudnnShape(q) && TryCudnn({.mask = CudnnAttentionSpec::Mask::kFull,
+                                   .share_kernels = true,
+                                   .heads = static_cast<int32_t>(q.size(1)),
+                                   .kv_heads = static_cast<int32_t>(k.size(1)),
+                                   .rows_q = q.size(0),
+                                   .rows_k = k.size(0),
+                                   .q = StridesOf(q),
+                                   .out = StridesOf(out),
+                                   .k = StridesOf(k),
+                                   .v = StridesOf(v)},
+                                  {.q = q.const_data_ptr(),
+                                   .k = k.const_data_ptr(),
+                                   .v = v.const_data_ptr(),
+                                   .out = out.data_ptr(),
+                                   .workspace = cudnn_workspace_})) {
+    return;
+  }
   CheckCuda(kernels::LaunchFullAttention({.element = ElementOf(q),
                                           .q = q.const_data_ptr(),
                                           .q_row_stride = q.stride(0),
@@ -38,8 +76,40 @@ void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& 
             "attention");
 }
 
+// The bounds of a plan hold for all that is read: q and out have rows up to theirs, and the table's
+// entries beyond the sequence's repeat its first block, whose values are finite.
+bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
+                            const at::Tensor& v_cache, const ops::PagedChunk& chunk) {
+  const int64_t rows = chunk.first + q.size(0);
+  CudnnAttentionSpec spec = {.mask = CudnnAttentionSpec::Mask::kCausalBottomRight,
+                             .rows = CudnnAttentionSpec::Rows::kAtMost,
+                             .heads = static_cast<int32_t>(q.size(1)),
+                             .kv_heads = static_cast<int32_t>(k_cache.size(1)),
+                             .rows_q = kernels::RowBucket(q.size(0)),
+                             .rows_k = kernels::RowBucket(rows),
+                             .q = StridesOf(q),
+                             .out = StridesOf(out),
+                             .k = {.row = k_cache.stride(2), .head = k_cache.stride(1)},
+                             .v = {.row = v_cache.stride(2), .head = v_cache.stride(1)},
+                             .block_tokens = static_cast<int32_t>(k_cache.size(2)),
+                             .num_blocks = k_cache.size(0),
+                             .block_stride = k_cache.stride(0)};
+  const auto actual = kernels::MakeRows(spec, q.size(0), rows);
+  const std::byte* staged = staging_.Stage(std::as_bytes(std::span(&actual, 1)));
+  return TryCudnn(spec, {.q = q.const_data_ptr(),
+                         .k = k_cache.const_data_ptr(),
+                         .v = v_cache.const_data_ptr(),
+                         .out = out.data_ptr(),
+                         .block_table = Ints(chunk.blocks),
+                         .rows = reinterpret_cast<const kernels::CudnnAttentionRows*>(staged),
+                         .workspace = cudnn_workspace_});
+}
+
 void CudaOps::ChunkAttention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                              const at::Tensor& v_cache, const ops::PagedChunk& chunk) {
+  if (IsCudnnShape(q) && q.size(0) >= kFewRows && TryCudnnChunk(out, q, k_cache, v_cache, chunk)) {
+    return;
+  }
   const auto first = static_cast<int32_t>(chunk.first);
   CheckCuda(
       kernels::LaunchCausalPagedAttention({.element = ElementOf(q),

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ATen/ops/empty.h"
 #include "vlm_service/kernels/activation.h"
-#include "vlm_service/kernels/batch_linear.h"
 #include "vlm_service/kernels/paged_decode_attention.h"
 #include "vlm_service/kernels/skinny_linear.h"
 #include "vlm_service/ops/cuda/check.h"
@@ -14,7 +14,6 @@ namespace glyph::vlm {
 namespace {
 
 constexpr int64_t kGemmBytes = int64_t{64} << 20;
-constexpr int64_t kCudnnBytes = int64_t{256} << 20;
 constexpr int64_t kPixelBytes = int64_t{3} * 16777216;  // page.proto
 
 cudaStream_t MakeStream() {
@@ -56,6 +55,9 @@ CudaOps::CudaOps(const CudaOpsOptions& options)
       "workspace");
   auto gemm = kernels::Gemm::Create(memory_.Take("workspace", kGemmBytes), kGemmBytes);
   CheckOk(gemm.status());
+  cudaDeviceProp device;
+  CheckCuda(cudaGetDeviceProperties(&device, 0), "device");
+  overlaps_ = device.major >= 9;
   gemm_ = *std::move(gemm);
   auto cudnn = kernels::CudnnAttention::Create();
   if (cudnn.ok()) cudnn_ = *std::move(cudnn);
@@ -98,7 +100,7 @@ void CudaOps::Write(at::Tensor& to, std::span<const int32_t> values) {
   staging_.Write(static_cast<std::byte*>(to.data_ptr()), std::as_bytes(values));
 }
 
-int64_t CudaOps::PaddedRows(int64_t rows) const {
+int64_t CudaOps::Padded(int64_t rows) {
   int64_t padded = 1;
   while (padded < std::min<int64_t>(rows, 8)) padded *= 2;
   if (rows <= 8) return padded;
@@ -111,29 +113,42 @@ void CudaOps::Synchronize() {
   staging_.Reset();
 }
 
-// The kernels that read weights once, where they apply.
+void CudaOps::Clear(at::Tensor& tensor) {
+  CheckCuda(cudaMemsetAsync(tensor.data_ptr(), 0, tensor.nbytes(), stream_), "clear");
+}
+
+void CudaOps::WriteBytes(void* to, std::span<const std::byte> bytes) {
+  if (!bytes.empty()) staging_.Write(static_cast<std::byte*>(to), bytes);
+}
+
+void CudaOps::Read(const at::Tensor& tensor, std::span<float> values) {
+  const at::Tensor host = at::empty(tensor.sizes(), at::dtype(tensor.scalar_type()));
+  CheckCuda(cudaMemcpyAsync(host.data_ptr(), tensor.const_data_ptr(), tensor.nbytes(),
+                            cudaMemcpyDeviceToHost, stream_),
+            "read");
+  Synchronize();
+  const at::Tensor floats = host.to(at::kFloat);
+  std::copy_n(floats.const_data_ptr<float>(), values.size(), values.begin());
+}
+
 bool CudaOps::TryFewRows(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& weights,
                          bool gated) {
   const int64_t rows = x.size(0);
-  if (x.scalar_type() != at::kBFloat16 || rows > kernels::kMaxBatchRows) return false;
+  if (x.scalar_type() != at::kBFloat16 || rows > kernels::kMaxSkinnyRows) return false;
   if (weights.inputs % 8 != 0 || x.stride(0) % 8 != 0) return false;
-  const kernels::SkinnyLinearParams params = {.x = x.const_data_ptr(),
-                                              .weight = weights.panels.const_data_ptr(),
-                                              .bias = DataOrNull(weights.bias),
-                                              .y = out.data_ptr(),
-                                              .rows = rows,
-                                              .in_features = weights.inputs,
-                                              .out_features = weights.outputs,
-                                              .x_stride = x.stride(0),
-                                              .y_stride = out.stride(0),
-                                              .gated = gated};
-  if (rows <= kernels::kMaxSkinnyRows) {
-    CheckCuda(kernels::LaunchSkinnyLinear(params, stream_), "linear");
-    return true;
-  }
-  const cudaError_t error = kernels::LaunchBatchLinear(params, stream_);
-  if (error == cudaErrorNotSupported) return false;
-  CheckCuda(error, "linear");
+  CheckCuda(kernels::LaunchSkinnyLinear({.x = x.const_data_ptr(),
+                                         .weight = weights.panels.const_data_ptr(),
+                                         .bias = DataOrNull(weights.bias),
+                                         .y = out.data_ptr(),
+                                         .rows = rows,
+                                         .in_features = weights.inputs,
+                                         .out_features = weights.outputs,
+                                         .x_stride = x.stride(0),
+                                         .y_stride = out.stride(0),
+                                         .gated = gated,
+                                         .overlap = overlaps_},
+                                        stream_),
+            "linear");
   return true;
 }
 

@@ -32,11 +32,17 @@ class CudaOps final : public Ops {
   explicit CudaOps(const CudaOpsOptions& options);
   ~CudaOps() override;
 
+  static constexpr int64_t kWideRows = 4096;
+
   // Bytes of "workspace" that the operations take themselves.
   static int64_t WorkspaceBytes(const CudaOpsOptions& options);
 
   DeviceMemory& memory() { return memory_; }
   cudaStream_t stream() const { return stream_; }
+  // Copies to the device; `bytes` may go at once.
+  void WriteBytes(void* to, std::span<const std::byte> bytes);
+  // Copies a dense tensor to the host as float32, when all work is done.
+  void Read(const at::Tensor& tensor, std::span<float> values);
 
   at::Tensor Allocate(std::string_view component, at::IntArrayRef sizes,
                       at::ScalarType type) override;
@@ -46,10 +52,13 @@ class CudaOps final : public Ops {
   at::Tensor Stage(std::span<const int32_t> values) override;
   void Write(at::Tensor& to, std::span<const int32_t> values) override;
   void Repeat(int64_t key, const std::function<void()>& work) override { graphs_.Run(key, work); }
+  int64_t PaddedRows(int64_t rows) const override { return Padded(rows); }
   // 1, 2, 4, 8, then multiples of 8 and, from 64 on, of 32.
-  int64_t PaddedRows(int64_t rows) const override;
+  static int64_t Padded(int64_t rows);
   void Synchronize() override;
-  int64_t WideRows() const override { return 4096; }
+  void Clear(at::Tensor& tensor) override;
+  int64_t WideRows() const override { return kWideRows; }
+  int64_t RoomFor(int64_t rows) const override { return kernels::RowBucket(rows); }
 
   void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) override;
   void ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) override;
@@ -87,8 +96,15 @@ class CudaOps final : public Ops {
                       const at::Tensor& v_cache, const ops::PagedSequences& sequences) override;
 
  private:
+  // The kernel that reads weights once, where it applies.
   bool TryFewRows(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& weights,
                   bool gated);
+  // False: cuDNN does not serve.
+  bool TryCudnn(const kernels::CudnnAttentionSpec& spec, const kernels::CudnnAttentionArgs& args);
+  bool TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
+                     const at::Tensor& v_cache, const ops::PagedChunk& chunk);
+
+  static constexpr int64_t kCudnnBytes = int64_t{64} << 20;
 
   const cudaStream_t stream_;
   DeviceMemory memory_;
@@ -98,6 +114,7 @@ class CudaOps final : public Ops {
   std::byte* const decode_workspace_;
   std::byte* const cudnn_workspace_;
   std::byte* const pixels_;  // of one page
+  bool overlaps_ = false;    // kernels may begin before the last one ends
   std::unique_ptr<kernels::Gemm> gemm_;
   std::unique_ptr<kernels::CudnnAttention> cudnn_;  // null where there is none
 };

@@ -15,6 +15,7 @@ DeviceMemory::DeviceMemory(const std::map<std::string, int64_t>& component_bytes
   for (const auto& [component, bytes] : component_bytes) {
     void* data = nullptr;
     CheckCuda(cudaMalloc(&data, static_cast<size_t>(bytes)), component.c_str());
+    CheckCuda(cudaMemset(data, 0, static_cast<size_t>(bytes)), component.c_str());
     regions_[component] = {.begin = static_cast<std::byte*>(data), .reserved_bytes = bytes};
   }
 }

@@ -10,7 +10,7 @@
 namespace glyph::vlm {
 
 // The memory of the current GPU that one process planned: a region for each component, allocated
-// once and handed out front to back. Nothing is given back before the end. Not thread-safe.
+// once, zeroed and handed out front to back. Nothing is given back before the end. Not thread-safe.
 class DeviceMemory {
  public:
   struct Region {
