@@ -52,7 +52,10 @@ ExecutorOptions OptionsFor(const Flags& flags, const GenerationRequest& request)
   options.max_slots = 1;
   options.kv_tokens =
       static_cast<int64_t>(request.prompt->ids.size()) + int64_t{request.max_new_tokens};
-  options.max_vision_tokens = VisionTokens(*request.prompt);
+  options.max_vision_tokens = 2 * VisionTokens(*request.prompt);  // a page may have half
+  options.max_chunk_tokens = request.chunk_tokens > 0
+                                 ? request.chunk_tokens
+                                 : static_cast<int64_t>(request.prompt->ids.size());
   options.num_threads = flags.threads;
   return options;
 }
