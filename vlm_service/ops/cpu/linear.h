@@ -91,6 +91,14 @@ inline void StorePanel(const LinearParams<W, T>& p, int64_t row, int64_t panel,
   }
 }
 
+// Asks for what N panels hold 2 KB further on: a panel is over before the processor has learnt that
+// it is read front to back.
+template <int N, typename W>
+inline void PrefetchPanels(const W* pair, int64_t panel_size) {
+  constexpr int64_t kAhead = 2048 / sizeof(W);
+  for (int n = 0; n < N; ++n) __builtin_prefetch(pair + n * panel_size + kAhead, 0, 2);
+}
+
 // R rows of N panels. Every output is one sum in the order of the inputs, whatever the tile.
 template <int R, int N, typename X, typename W, typename T>
 inline void LinearTile(const LinearParams<W, T>& p, const Rows<X>& rows, int64_t row,
@@ -101,6 +109,7 @@ inline void LinearTile(const LinearParams<W, T>& p, const Rows<X>& rows, int64_t
   PanelRow sums[R][N] = {};
   int64_t input = 0;
   for (; input + 2 <= p.inputs; input += 2) {
+    PrefetchPanels<N>(weights + input * kLanes, panel_size);
     AddPair<2>(sums, x + input, rows.stride, weights + input * kLanes, panel_size);
   }
   if (input < p.inputs) {
