@@ -67,27 +67,6 @@ inline FloatRegister Load(const Bf16* p) {
 
 inline void Store(float* p, FloatRegister values) { __builtin_memcpy(p, &values, sizeof(values)); }
 
-// Rows of a matrix, each dense.
-template <typename T>
-struct Rows {
-  const T* data;
-  int64_t stride;
-};
-
-// Rows as float32: as they lie, or widened into `copy` [rows, width].
-inline Rows<float> FloatRows(const float* p, int64_t stride, int64_t, int64_t, float*) {
-  return {p, stride};
-}
-inline Rows<float> FloatRows(const Bf16* p, int64_t stride, int64_t rows, int64_t width,
-                             float* copy) {
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t i = 0; i < width; ++i) {
-      copy[row * width + i] = ToFloat(p[row * stride + i]);
-    }
-  }
-  return {copy, width};
-}
-
 // Round of every lane.
 inline void StoreRounded(float* p, FloatRegister values) { Store(p, values); }
 inline void StoreRounded(Bf16* p, FloatRegister values) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "vlm_service/ops/cpu/float_rows.h"
 #include "vlm_service/ops/cpu/lane_product.h"
 #include "vlm_service/ops/cpu/lane_softmax.h"
 
