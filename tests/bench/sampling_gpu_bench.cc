@@ -9,11 +9,11 @@
 #include "vlm_service/kernels/sample.h"
 #include "vlm_service/kernels/sampling_history.h"
 
+namespace glyph::vlm::kernels {
 namespace {
 
-using glyph::bench::CheckCuda;
-using glyph::bench::MedianMs;
-using namespace glyph::vlm::kernels;
+using bench::CheckCuda;
+using bench::MedianMs;
 
 constexpr int32_t kVocab = 151552;
 constexpr int32_t kMaxRows = 256;
@@ -141,7 +141,7 @@ class Bench {
 
 }  // namespace
 
-int main() {
+int Main() {
   Bench bench;
   SamplerState greedy = {};
   greedy.top_p = 1;
@@ -171,3 +171,7 @@ int main() {
   }
   return 0;
 }
+
+}  // namespace glyph::vlm::kernels
+
+int main() { return glyph::vlm::kernels::Main(); }
