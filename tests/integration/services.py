@@ -4,7 +4,8 @@
         client.Client(stack.gateway.port("grpc"))
 
 Environment (set by CMake): GLYPH_BIN the folder of the binaries, GLYPH_SOURCE the repository,
-GLYPH_STUBS the folder of generate_stubs.py. Only processes started here are ended, by their pid.
+GLYPH_STUBS the folder of generate_stubs.py. GLYPH_VLM_OPTIONS, when set, says how glyph-vlm runs its
+model, as in "--device cuda --dtype bfloat16". Only processes started here are ended, by their pid.
 """
 import contextlib
 import json
@@ -20,6 +21,7 @@ import time
 BIN = pathlib.Path(os.environ["GLYPH_BIN"])
 SOURCE = pathlib.Path(os.environ["GLYPH_SOURCE"])
 NANO = SOURCE / "deploy" / "models" / "nano"
+VLM_OPTIONS = os.environ.get("GLYPH_VLM_OPTIONS", "--dtype float32").split()
 START_LIMIT_S = 60
 STOP_LIMIT_S = 30
 sys.path.insert(0, os.environ["GLYPH_STUBS"])
@@ -111,7 +113,7 @@ def start_render(folder):
 
 
 def start_vlm(folder, *options, model=NANO, port=0):
-    return Service("glyph-vlm", "--model", model, "--port", port, "--dtype", "float32", *options,
+    return Service("glyph-vlm", "--model", model, "--port", port, *VLM_OPTIONS, *options,
                    folder=folder)
 
 
