@@ -14,7 +14,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--device", model.device, "Where the model runs")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  app.add_option("--dtype", model.dtype, "Type of weights and KV cache")
+  app.add_option("--dtype", model.dtype,
+                 "Type of weights and KV cache; bfloat16 on a GPU if not given")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option(
@@ -32,7 +33,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   app.add_option("--max-chunk", model.max_chunk_tokens,
-                 "Tokens of one prompt that a step prefills at most")
+                 "Tokens of one prompt that a step prefills at most; 8192 on a GPU if not given")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->capture_default_str();
   app.add_option("--gpu-memory-budget", model.gpu_memory_budget,
@@ -67,6 +68,9 @@ std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
+  ModelFlags& model = flags.model;
+  if (model.device == "cuda" && app.count("--dtype") == 0) model.dtype = "bfloat16";
+  if (model.device == "cuda" && app.count("--max-chunk") == 0) model.max_chunk_tokens = 8192;
   flags.budget.max_chunk_tokens = flags.model.max_chunk_tokens;
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
 #include "vlm_service/model_folder.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int64_t kDefaultKvTokens = 65536;
 constexpr int64_t kDefaultKvBytes = int64_t{1} << 30;
+constexpr std::chrono::seconds kGpuStepLimit(20);  // far above any step of a GPU that works
 constexpr int64_t kLargestPageTokens = 16777216 / (28 * 28);  // page.proto
 
 int64_t KvTokens(const ModelFlags& flags, const TextConfig& text) {
@@ -36,6 +38,7 @@ ExecutorOptions OptionsFor(const ModelFlags& flags, const TextConfig& text) {
   options.max_vision_tokens = 2 * std::min(kLargestPageTokens, longest);
   options.gpu_memory_budget = flags.gpu_memory_budget;
   options.max_chunk_tokens = flags.max_chunk_tokens;
+  if (on_gpu) options.step_limit = kGpuStepLimit;
   options.num_threads = flags.num_threads;
   return options;
 }

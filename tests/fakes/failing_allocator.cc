@@ -14,10 +14,12 @@ constexpr size_t kMoreThanThereIs = size_t{1} << 62;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 std::atomic<int64_t> left = kNever;
+std::atomic<bool> held = false;
 
 class Allocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
+    held.wait(true);
     const bool fails = left != kNever && --left == -1;
     return c10::GetDefaultCPUAllocator()->allocate(fails ? kMoreThanThereIs : bytes);
   }
@@ -42,6 +44,13 @@ FailingAllocator::~FailingAllocator() {
 }
 
 void FailingAllocator::FailAfter(int64_t count) { left = count; }
+
+void FailingAllocator::Hold() { held = true; }
+
+void FailingAllocator::Release() {
+  held = false;
+  held.notify_all();
+}
 
 bool FailingAllocator::HasFailed() { return left < 0; }
 

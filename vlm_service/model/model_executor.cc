@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ATen/Parallel.h"
+#include "absl/strings/str_cat.h"
 #include "proto/base/check.h"
 #include "proto/rpc/error.h"
 #include "vlm_service/model/executor_parts.h"
@@ -26,16 +27,17 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
   const int64_t num_parameters = weights->num_parameters();
   auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, std::move(parts));
   return std::unique_ptr<ModelExecutor>(
-      new ModelExecutor(std::move(runner), limits, num_parameters, options.num_threads));
+      new ModelExecutor(std::move(runner), limits, options, num_parameters));
 }
 
 ModelExecutor::ModelExecutor(std::unique_ptr<StepRunner> runner, const ExecutorLimits& limits,
-                             int64_t num_parameters, int num_threads)
+                             const ExecutorOptions& options, int64_t num_parameters)
     : limits_(limits),
+      step_limit_(options.step_limit),
       num_parameters_(num_parameters),
       memory_(runner->memory()),
       runner_(std::move(runner)),
-      thread_([this, num_threads] { RunSteps(num_threads); }) {}
+      thread_([this, threads = options.num_threads] { RunSteps(threads); }) {}
 
 ModelExecutor::~ModelExecutor() {
   {
@@ -59,8 +61,14 @@ absl::StatusOr<StepResult> ModelExecutor::Collect() {
   {
     const base::MutexLock lock(mutex_);
     GLYPH_CHECK(in_flight_);
+    const auto end = std::chrono::steady_clock::now() + step_limit_;
     while (!result_.has_value()) {
-      changed_.Wait(mutex_);
+      const auto left = end - std::chrono::steady_clock::now();
+      if (left.count() <= 0) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("a step of the model took more than ", step_limit_.count(), " ms"));
+      }
+      changed_.WaitFor(mutex_, left);
     }
     result = *std::exchange(result_, std::nullopt);
     in_flight_ = false;

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ struct ExecutorOptions {
   // step.
   int64_t gpu_memory_budget = 0;
   int64_t max_chunk_tokens = 1024;
+  // A step that takes longer is taken for one that never ends.
+  std::chrono::milliseconds step_limit = std::chrono::hours(1);
 };
 
 // The model behind the engine. A thread of its own runs the steps, so that Submit returns at once
@@ -46,6 +49,7 @@ class ModelExecutor : public StepExecutor {
   const ExecutorLimits& limits() const override { return limits_; }
   void Submit(StepPlan plan) override;
   // INTERNAL when the step threw for another reason than memory: its cause is in the log.
+  // DEADLINE_EXCEEDED after the step's limit: the process should end without waiting for this.
   absl::StatusOr<StepResult> Collect() override;
   std::vector<ComponentMemory> memory() const override { return memory_; }
 
@@ -53,11 +57,12 @@ class ModelExecutor : public StepExecutor {
 
  private:
   ModelExecutor(std::unique_ptr<StepRunner> runner, const ExecutorLimits& limits,
-                int64_t num_parameters, int num_threads);
+                const ExecutorOptions& options, int64_t num_parameters);
 
   void RunSteps(int num_threads);
 
   const ExecutorLimits limits_;
+  const std::chrono::milliseconds step_limit_;
   const int64_t num_parameters_;
   std::vector<ComponentMemory> memory_;  // as of the last Collect; the engine thread's
 

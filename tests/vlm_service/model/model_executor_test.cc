@@ -8,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/failing_allocator.h"
 #include "tests/vlm_service/model/request_batch.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
 #include "vlm_service/model/model_config.h"
@@ -183,6 +184,15 @@ TEST_F(ModelExecutorTest, DestroyingItWithAStepInFlightWaitsForTheStep) {
       PromptPlan(SequenceSlot{0}, 60, {BlockId{0}, BlockId{1}, BlockId{2}, BlockId{3}}));
   executor.reset();
   SUCCEED();
+}
+
+TEST_F(ModelExecutorTest, AStepBeyondItsLimitFails) {
+  const FailingAllocator allocator;
+  const auto executor = Create({.step_limit = std::chrono::milliseconds(10)});
+  FailingAllocator::Hold();
+  executor->Submit(PromptPlan(SequenceSlot{0}, 30, {BlockId{0}, BlockId{1}}));
+  EXPECT_EQ(executor->Collect().status().code(), absl::StatusCode::kDeadlineExceeded);
+  FailingAllocator::Release();
 }
 
 }  // namespace
