@@ -115,7 +115,9 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
                                 .kv_heads = config.text.num_kv_heads,
                                 .head_dim = config.text.head_dim,
                                 .max_decode_rows = padded_slots,
-                                .kv_tokens = 0};
+                                .kv_tokens = 0,
+                                .context_bytes = device.context_bytes,
+                                .graphs_bytes = kNumGraphs * kGraphBytes};
   const int64_t workspace =
       CudaOps::WorkspaceBytes(ops_options) + DeviceChooser::MemoryBytes(options.max_slots, vocab);
   ops_options.kv_tokens = int64_t{1} << 20;
@@ -139,7 +141,7 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
            .activations_bytes = (sizes.arena + kPagesAtOnce * sizes.page) * value_bytes +
                                 padded_slots * (6 + context_blocks) * 4 + kTensorSlack,
            .workspace_bytes = workspace,
-           .graphs_bytes = kNumGraphs * kGraphBytes,
+           .graphs_bytes = ops_options.graphs_bytes,
            .block_bytes = KvStorage::BlockBytes(config.text, kBlockTokens, type) +
                           kv_workspace * kBlockTokens / ops_options.kv_tokens + 1,
            .min_blocks = options.kv_tokens > 0 ? wanted_blocks : int64_t{1},

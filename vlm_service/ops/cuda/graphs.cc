@@ -1,6 +1,9 @@
 #include "vlm_service/ops/cuda/graphs.h"
 
+#include <algorithm>
+
 #include "vlm_service/ops/cuda/check.h"
+#include "vlm_service/ops/cuda/driver_memory.h"
 
 namespace glyph::vlm {
 
@@ -14,6 +17,7 @@ void Graphs::Run(int64_t key, const std::function<void()>& work) {
     return CheckCuda(cudaGraphLaunch(known->second, stream_), "graph launch");
   }
   work();
+  const int64_t used_before = DriverUsedBytes();
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t exec = nullptr;
   CheckCuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "graph capture");
@@ -23,6 +27,7 @@ void Graphs::Run(int64_t key, const std::function<void()>& work) {
   CheckCuda(cudaGraphDestroy(graph), "graph capture");
   CheckCuda(cudaGraphUpload(exec, stream_), "graph capture");
   graphs_.emplace(key, exec);
+  num_bytes_ += std::max<int64_t>(0, DriverUsedBytes() - used_before);
 }
 
 }  // namespace glyph::vlm
