@@ -16,6 +16,7 @@
 #include "vlm_service/model/memory_plan.h"
 #include "vlm_service/ops/cuda/check.h"
 #include "vlm_service/ops/cuda/cuda_ops.h"
+#include "vlm_service/ops/cuda/driver_memory.h"
 
 namespace glyph::vlm {
 namespace {
@@ -176,6 +177,10 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
     parts.page_memory.push_back(ops->Allocate("activations", {sizes.page}, type));
   }
   parts.ops = std::move(ops);
+  parts.start_bytes = device.context_bytes;
+  parts.measure_driver = [others = device.total_bytes - device.free_bytes - device.context_bytes] {
+    return std::max<int64_t>(0, DriverUsedBytes() - others);
+  };
   return parts;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class ModelExecutor : public StepExecutor {
   // INTERNAL when the step threw for another reason than memory: its cause is in the log.
   absl::StatusOr<StepResult> Collect() override;
   std::vector<ComponentMemory> memory() const override { return memory_; }
+  std::vector<StageMemory> load_stages() const override { return load_stages_; }
+  int64_t MeasureDriverBytes() const override { return measure_driver_ ? measure_driver_() : 0; }
 
   int64_t num_parameters() const { return num_parameters_; }
 
@@ -60,6 +63,8 @@ class ModelExecutor : public StepExecutor {
   const ExecutorLimits limits_;
   const int64_t num_parameters_;
   std::vector<ComponentMemory> memory_;  // as of the last Collect; the engine thread's
+  std::vector<StageMemory> load_stages_;
+  std::function<int64_t()> measure_driver_;  // null where there is no driver
 
   base::Mutex mutex_;
   base::CondVar changed_;

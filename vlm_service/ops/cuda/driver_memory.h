@@ -4,7 +4,8 @@
 
 namespace glyph::vlm {
 
-// What the driver says is in use on the current GPU now, whoever uses it, bytes.
+// What the driver says is in use on the current GPU now, whoever uses it, bytes; 0 when it has no
+// answer any more.
 int64_t DriverUsedBytes();
 
 // The same for those who ask often: the driver takes its time to answer. Not thread-safe.
