@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "proto/base/logging.h"
 #include "vlm_service/ops/cuda/check.h"
 #include "vlm_service/ops/cuda/driver_memory.h"
 
@@ -27,7 +29,12 @@ void Graphs::Run(int64_t key, const std::function<void()>& work) {
   CheckCuda(cudaGraphDestroy(graph), "graph capture");
   CheckCuda(cudaGraphUpload(exec, stream_), "graph capture");
   graphs_.emplace(key, exec);
-  num_bytes_ += std::max<int64_t>(0, DriverUsedBytes() - used_before);
+  const int64_t bytes = std::max<int64_t>(0, DriverUsedBytes() - used_before);
+  num_bytes_ += bytes;
+  base::LogInfo("gpu_graph", {{"key", absl::StrCat(key)},
+                              {"bytes", absl::StrCat(bytes)},
+                              {"all_graphs", absl::StrCat(graphs_.size())},
+                              {"all_bytes", absl::StrCat(num_bytes_)}});
 }
 
 }  // namespace glyph::vlm
