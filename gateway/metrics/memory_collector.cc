@@ -9,9 +9,9 @@
 namespace glyph::gateway {
 namespace {
 
-// The four families, each with its samples so far.
+// The families, each with its samples so far.
 struct MemorySamples {
-  std::vector<Sample> host, host_peak, gpu, gpu_peak;
+  std::vector<Sample> host, host_peak, gpu, gpu_peak, gpu_stages;
 };
 
 LabelValues WithLabel(LabelValues labels, const std::string& name, const std::string& value) {
@@ -39,6 +39,9 @@ void AddVlm(const v1::WatchStatsResponse& stats, MemorySamples& samples) {
              samples.host_peak);
     }
   }
+  for (const v1::StageMemory& reached : stats.memory_stages()) {
+    samples.gpu_stages.push_back({{{"stage", reached.stage()}}, reached.bytes()});
+  }
 }
 
 void AddGateway(const ProcessMemory& memory, MemorySamples& samples) {
@@ -62,6 +65,8 @@ std::vector<prometheus::MetricFamily> MemoryCollector::Collect() const {
   add("glyph_memory_peak_bytes", "Largest host memory within the window.", samples.host_peak);
   add("glyph_gpu_memory_bytes", "Device memory by component.", samples.gpu);
   add("glyph_gpu_memory_peak_bytes", "Largest device memory within the window.", samples.gpu_peak);
+  add("glyph_gpu_memory_stage_bytes", "Device memory of vlm_service when it reached the stage.",
+      samples.gpu_stages);
   return families;
 }
 

@@ -18,6 +18,11 @@ void Statistics::Publish(const EngineCounts& counts, const std::vector<Component
   if (now - process_recorded_ >= kProcessInterval) RecordProcess(now);
 }
 
+void Statistics::PublishStages(const std::vector<StageMemory>& stages) {
+  base::MutexLock lock(mutex_);
+  memory_stages_ = stages;
+}
+
 EngineStats Statistics::Read(absl::Duration now) {
   base::MutexLock lock(mutex_);
   RecordProcess(now);
@@ -26,6 +31,7 @@ EngineStats Statistics::Read(absl::Duration now) {
   stats.kv_blocks_total = limits_.num_blocks;
   stats.block_tokens = limits_.block_tokens;
   stats.memory = memory_.Snapshot(now);
+  stats.memory_stages = memory_stages_;
   return stats;
 }
 

@@ -34,6 +34,7 @@ struct EngineStats {
   int32_t kv_blocks_total = 0;
   int32_t block_tokens = 0;
   std::vector<MemoryGauge> memory;
+  std::vector<StageMemory> memory_stages;
 };
 
 // The board between the engine thread, which writes it, and everyone who reads. Thread-safe.
@@ -43,6 +44,7 @@ class Statistics {
 
   void Publish(const EngineCounts& counts, const std::vector<ComponentMemory>& memory,
                absl::Duration now);
+  void PublishStages(const std::vector<StageMemory>& stages);
   // All but EngineStats::waiting: requests wait before the engine thread sees them.
   EngineStats Read(absl::Duration now);
 
@@ -53,6 +55,7 @@ class Statistics {
   base::Mutex mutex_;
   EngineCounts counts_ GLYPH_GUARDED_BY(mutex_);
   MemoryPeaks memory_ GLYPH_GUARDED_BY(mutex_);
+  std::vector<StageMemory> memory_stages_ GLYPH_GUARDED_BY(mutex_);
   absl::Duration process_recorded_ GLYPH_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
 };
 

@@ -11,9 +11,15 @@ namespace glyph::vlm {
 // Memory of one component of the executor, bytes.
 struct ComponentMemory {
   const char* device;     // "host", "gpu0"
-  const char* component;  // "weights", "kv", "vision", "activations"
+  const char* component;  // "weights", "kv", "vision", "activations", ...
   int64_t reserved_bytes = 0;
   int64_t used_bytes = 0;
+};
+
+// What a GPU's driver counted for this process at a moment of its life, bytes.
+struct StageMemory {
+  const char* stage;  // vlm.proto, StageMemory
+  int64_t bytes = 0;
 };
 
 // Runs steps: owns every tensor, knows nothing of requests. One step is in flight at most:
@@ -33,6 +39,11 @@ class StepExecutor {
   virtual absl::StatusOr<StepResult> Collect() = 0;
 
   virtual std::vector<ComponentMemory> memory() const = 0;
+
+  // The stages up to "loaded"; empty where no driver counts.
+  virtual std::vector<StageMemory> load_stages() const { return {}; }
+  // What the driver counts for this process now; it takes its time. 0 where there is none.
+  virtual int64_t MeasureDriverBytes() const { return 0; }
 };
 
 }  // namespace glyph::vlm

@@ -35,6 +35,7 @@ StepLoop::StepLoop(StepExecutor& executor, const StepBudget& budget, TokenMeanin
       clock_(std::move(clock)),
       door_(door),
       statistics_(statistics),
+      memory_stages_(executor.load_stages()),
       scheduler_(executor.limits(), budget) {
   Publish();
 }
@@ -200,7 +201,11 @@ void StepLoop::Publish() {
   counts_.vision_tokens_used = vision.num_held_tokens();
   counts_.vision_tokens_cached = vision.num_tokens() - vision.num_held_tokens();
   counts_.scheduler = scheduler_.counts();
-  statistics_.Publish(counts_, executor_.memory(), clock_());
+  const absl::Duration now = clock_();
+  statistics_.Publish(counts_, executor_.memory(), now);
+  if (!memory_stages_.IsDue(counts_, now)) return;
+  memory_stages_.Record(executor_.MeasureDriverBytes(), counts_, now);
+  statistics_.PublishStages(memory_stages_.stages());
 }
 
 }  // namespace glyph::vlm

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "vlm_service/engine/active_request.h"
+#include "vlm_service/engine/memory_stages.h"
 #include "vlm_service/engine/request.h"
 #include "vlm_service/engine/request_door.h"
 #include "vlm_service/engine/statistics.h"
@@ -82,6 +83,7 @@ class StepLoop {
   const Clock clock_;
   RequestDoor& door_;
   Statistics& statistics_;
+  MemoryStages memory_stages_;
   Scheduler scheduler_;
   Requests requests_;  // by the sequence of their first sample
   EngineCounts counts_;

@@ -16,6 +16,7 @@
 #include "vlm_service/model/memory_plan.h"
 #include "vlm_service/ops/cuda/check.h"
 #include "vlm_service/ops/cuda/cuda_ops.h"
+#include "vlm_service/ops/cuda/driver_memory.h"
 
 namespace glyph::vlm {
 namespace {
@@ -78,28 +79,36 @@ Sizes SizesFor(const ModelConfig& config, const ExecutorOptions& options, int64_
 struct Device {
   int64_t total_bytes = 0;
   int64_t free_bytes = 0;
-  int64_t context_bytes = 0;
+  int64_t context_bytes = 0;  // ours
+  int64_t others_bytes = 0;   // in use before ours
 };
 
-// Starts CUDA and what of its libraries takes memory once.
+// Starts CUDA. The driver does not tell our context from what others hold: beyond kMaxContextBytes
+// it is theirs.
 absl::StatusOr<Device> OpenDevice() {
-  size_t free_before = 0;
-  size_t free_after = 0;
+  constexpr int64_t kMaxContextBytes = int64_t{1} << 30;
+  size_t free = 0;
   size_t total = 0;
   cudaDeviceProp device;
   if (const cudaError_t error = cudaGetDeviceProperties(&device, 0); error != cudaSuccess) {
     return absl::UnavailableError(
         absl::StrCat("there is no GPU for --device cuda: ", cudaGetErrorString(error)));
   }
-  CheckCuda(cudaMemGetInfo(&free_before, &total), "GPU");  // makes the context
-  free_after = free_before;
-  const auto context = static_cast<int64_t>(total - free_after);
+  CheckCuda(cudaMemGetInfo(&free, &total), "GPU");  // makes the context
   base::LogInfo("gpu", {{"name", device.name},
                         {"total_bytes", absl::StrCat(total)},
-                        {"free_bytes", absl::StrCat(free_after)}});
+                        {"free_bytes", absl::StrCat(free)}});
+  const auto used = static_cast<int64_t>(total - free);
+  const int64_t context = std::min(used, kMaxContextBytes);
+  if (used > context) {
+    base::LogWarning("gpu_shared", {{"others_bytes", absl::StrCat(used - context)},
+                                    {"free_bytes", absl::StrCat(free)},
+                                    {"total_bytes", absl::StrCat(total)}});
+  }
   return Device{.total_bytes = static_cast<int64_t>(total),
-                .free_bytes = static_cast<int64_t>(free_after),
-                .context_bytes = context};
+                .free_bytes = static_cast<int64_t>(free),
+                .context_bytes = context,
+                .others_bytes = used - context};
 }
 
 absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const ExecutorOptions& options,
@@ -115,7 +124,9 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
                                 .kv_heads = config.text.num_kv_heads,
                                 .head_dim = config.text.head_dim,
                                 .max_decode_rows = padded_slots,
-                                .kv_tokens = 0};
+                                .kv_tokens = 0,
+                                .context_bytes = device.context_bytes,
+                                .graphs_bytes = kNumGraphs * kGraphBytes};
   const int64_t workspace =
       CudaOps::WorkspaceBytes(ops_options) + DeviceChooser::MemoryBytes(options.max_slots, vocab);
   ops_options.kv_tokens = int64_t{1} << 20;
@@ -139,7 +150,7 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
            .activations_bytes = (sizes.arena + kPagesAtOnce * sizes.page) * value_bytes +
                                 padded_slots * (6 + context_blocks) * 4 + kTensorSlack,
            .workspace_bytes = workspace,
-           .graphs_bytes = kNumGraphs * kGraphBytes,
+           .graphs_bytes = ops_options.graphs_bytes,
            .block_bytes = KvStorage::BlockBytes(config.text, kBlockTokens, type) +
                           kv_workspace * kBlockTokens / ops_options.kv_tokens + 1,
            .min_blocks = options.kv_tokens > 0 ? wanted_blocks : int64_t{1},
@@ -174,6 +185,10 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
     parts.page_memory.push_back(ops->Allocate("activations", {sizes.page}, type));
   }
   parts.ops = std::move(ops);
+  parts.start_bytes = device.context_bytes;
+  parts.measure_driver = [others = device.others_bytes] {
+    return std::max<int64_t>(0, DriverUsedBytes() - others);
+  };
   return parts;
 }
 

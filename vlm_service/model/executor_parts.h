@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,6 +20,10 @@ struct ExecutorParts {
   ExecutorLimits limits;
   std::unique_ptr<ActivationArena> arena;
   std::vector<at::Tensor> page_memory;  // VisionRunner's; none where memory grows
+  // What a GPU's driver counts for this process, bytes: before anything was allocated, and now.
+  // Null where no driver counts.
+  int64_t start_bytes = 0;
+  std::function<int64_t()> measure_driver;
 };
 
 // INVALID_ARGUMENT: the KV cache would hold no block.

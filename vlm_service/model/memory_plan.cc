@@ -32,18 +32,19 @@ absl::StatusOr<MemoryPlan> PlanMemory(const MemoryNeeds& needs) {
   plan.planned_bytes = needs.context_bytes + needs.graphs_bytes;
   for (const auto& [component, bytes] : plan.component_bytes) plan.planned_bytes += bytes;
   // Two pieces may be rounded up: the cache's own and its part of the workspace.
-  const int64_t left = plan.budget_bytes - plan.planned_bytes - 2 * kGranularity;
+  plan.planned_bytes += 2 * kGranularity;
+  const int64_t left = plan.budget_bytes - plan.planned_bytes;
   plan.num_blocks = std::min(needs.max_blocks, std::max<int64_t>(left, 0) / needs.block_bytes);
   if (plan.num_blocks < needs.min_blocks) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "the model needs ",
-        plan.planned_bytes + 2 * kGranularity + needs.min_blocks * needs.block_bytes,
+        "the model needs ", plan.planned_bytes + needs.min_blocks * needs.block_bytes,
         " bytes of GPU memory (weights ", needs.weights_bytes, ", vision ", needs.vision_bytes,
         ", activations ", needs.activations_bytes, ", workspace ", needs.workspace_bytes,
         ", graphs ", needs.graphs_bytes, ", context ", needs.context_bytes, ", KV cache at least ",
         needs.min_blocks * needs.block_bytes, ") and the budget is ", plan.budget_bytes,
         "; raise --gpu-memory-budget or use a larger GPU"));
   }
+  plan.planned_bytes += plan.num_blocks * needs.block_bytes;
   return plan;
 }
 

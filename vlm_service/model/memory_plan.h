@@ -24,12 +24,12 @@ struct MemoryNeeds {
   int64_t max_blocks = 0;
 };
 
-// Who gets what; all of it is allocated at the start. Their sum, the context and the graphs are
-// within the budget.
+// Who gets what; all of it is allocated at the start, the cache as one piece of its own and one
+// that the workspace grows by.
 struct MemoryPlan {
-  std::map<std::string, int64_t> component_bytes;  // weights, kv, vision, activations, workspace
+  std::map<std::string, int64_t> component_bytes;  // weights, vision, activations, workspace
   int64_t num_blocks = 0;
-  int64_t planned_bytes = 0;  // context and graphs included
+  int64_t planned_bytes = 0;  // cache, context and graphs included; within the budget
   int64_t budget_bytes = 0;
 };
 

@@ -21,13 +21,25 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
                          options.device == ModelDevice::kCuda
                              ? MakeCudaParts(config, options, file->num_parameters())
                              : MakeCpuParts(config, options));
+  const std::function<int64_t()> measure_driver = parts.measure_driver;
+  std::vector<StageMemory> stages;
+  // All memory is taken by now, so that the weights only fill theirs.
+  if (measure_driver) stages = {{"start", parts.start_bytes}, {"loading", measure_driver()}};
   GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
                          ModelWeights::Load(std::move(file), config, type, *parts.ops));
   const ExecutorLimits limits = parts.limits;
   const int64_t num_parameters = weights->num_parameters();
   auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, std::move(parts));
-  return std::unique_ptr<ModelExecutor>(
+  if (measure_driver) {
+    const int64_t loaded = measure_driver();
+    stages.back().bytes = std::max(stages.back().bytes, loaded);
+    stages.push_back({"loaded", loaded});
+  }
+  std::unique_ptr<ModelExecutor> executor(
       new ModelExecutor(std::move(runner), limits, options, num_parameters));
+  executor->load_stages_ = std::move(stages);
+  executor->measure_driver_ = measure_driver;
+  return executor;
 }
 
 ModelExecutor::ModelExecutor(std::unique_ptr<StepRunner> runner, const ExecutorLimits& limits,

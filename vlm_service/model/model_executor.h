@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,8 @@ class ModelExecutor : public StepExecutor {
   // DEADLINE_EXCEEDED after the step's limit: the process should end without waiting for this.
   absl::StatusOr<StepResult> Collect() override;
   std::vector<ComponentMemory> memory() const override { return memory_; }
+  std::vector<StageMemory> load_stages() const override { return load_stages_; }
+  int64_t MeasureDriverBytes() const override { return measure_driver_ ? measure_driver_() : 0; }
 
   int64_t num_parameters() const { return num_parameters_; }
 
@@ -65,6 +68,8 @@ class ModelExecutor : public StepExecutor {
   const std::chrono::milliseconds step_limit_;
   const int64_t num_parameters_;
   std::vector<ComponentMemory> memory_;  // as of the last Collect; the engine thread's
+  std::vector<StageMemory> load_stages_;
+  std::function<int64_t()> measure_driver_;  // null where there is no driver
 
   base::Mutex mutex_;
   base::CondVar changed_;

@@ -5,6 +5,7 @@
 #include <exception>
 #include <iterator>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "c10/core/InferenceMode.h"
@@ -196,6 +197,21 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
 }
 
 std::vector<ComponentMemory> StepRunner::memory() const {
+  std::vector<ComponentMemory> components = ops_->PlannedMemory();
+  if (components.empty()) return HostMemory();
+  for (ComponentMemory& memory : components) {
+    const std::string_view component = memory.component;
+    if (component == "kv") memory.used_bytes = used_kv_bytes();
+    if (component == "vision") memory.used_bytes = vision_.outputs().used_bytes();
+  }
+  return components;
+}
+
+int64_t StepRunner::used_kv_bytes() const {
+  return kv_.num_bytes() / limits_.num_blocks * slots_.num_blocks_used();
+}
+
+std::vector<ComponentMemory> StepRunner::HostMemory() const {
   const int64_t activations = arena_->num_bytes() + vision_.work_bytes();
   return {
       {.device = "host",
@@ -205,7 +221,7 @@ std::vector<ComponentMemory> StepRunner::memory() const {
       {.device = "host",
        .component = "kv",
        .reserved_bytes = kv_.num_bytes(),
-       .used_bytes = kv_.num_bytes() / limits_.num_blocks * slots_.num_blocks_used()},
+       .used_bytes = used_kv_bytes()},
       {.device = "host",
        .component = "vision",
        .reserved_bytes = vision_.outputs().reserved_bytes(),

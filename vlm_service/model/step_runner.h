@@ -32,9 +32,12 @@ class StepRunner {
   // inside threw: the runner is then of no further use.
   absl::StatusOr<StepResult> Run(const StepPlan& plan);
 
+  // Where memory was planned, Ops::PlannedMemory; else the parts on the host.
   std::vector<ComponentMemory> memory() const;
 
  private:
+  std::vector<ComponentMemory> HostMemory() const;
+  int64_t used_kv_bytes() const;
   StepResult RunOrThrow(const StepPlan& plan);
   void UpdateSlots(const StepPlan& plan);
   void ClearBlocks(SequenceSlot slot);

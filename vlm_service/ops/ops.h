@@ -3,8 +3,10 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "vlm_service/engine/step_executor.h"
 #include "vlm_service/ops/attention.h"
 #include "vlm_service/ops/linear.h"
 #include "vlm_service/ops/patches.h"
@@ -24,6 +26,9 @@ class Ops {
   // Memory that lives as long as the operations, counted for `component`; contents undefined.
   virtual at::Tensor Allocate(std::string_view component, at::IntArrayRef sizes,
                               at::ScalarType type) = 0;
+  // The components, where memory was planned and a driver counts it: their used bytes are what was
+  // allocated. Empty where memory is taken as it is needed.
+  virtual std::vector<ComponentMemory> PlannedMemory() const { return {}; }
   // What `tensor` of the host holds, on the device, for as long as the result lives.
   virtual at::Tensor Keep(const at::Tensor& tensor) = 0;
   // The same for a linear map (linear.h); weight and bias may be views of a file.

@@ -132,6 +132,11 @@ v1::WatchStatsResponse ToProto(const EngineStats& stats, const ExecutorLimits& l
     use->set_peak_1m_bytes(static_cast<uint64_t>(gauge.peak_1m_bytes));
     use->set_peak_5m_bytes(static_cast<uint64_t>(gauge.peak_5m_bytes));
   }
+  for (const StageMemory& stage : stats.memory_stages) {
+    v1::StageMemory* reached = response.add_memory_stages();
+    reached->set_stage(stage.stage);
+    reached->set_bytes(static_cast<uint64_t>(stage.bytes));
+  }
   return response;
 }
 

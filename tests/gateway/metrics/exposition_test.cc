@@ -48,6 +48,12 @@ v1::WatchStatsResponse StatsOn(const std::string& device) {
   return stats;
 }
 
+void AddStage(const std::string& name, uint64_t bytes, v1::WatchStatsResponse& stats) {
+  v1::StageMemory& stage = *stats.add_memory_stages();
+  stage.set_stage(name);
+  stage.set_bytes(bytes);
+}
+
 class ExpositionTest : public ::testing::Test {
  protected:
   ExpositionTest() { RegisterBuildInfo(registry_); }
@@ -177,9 +183,22 @@ TEST_F(ExpositionTest, ShowsDeviceMemoryWithItsPeaksOnAGpu) {
   EXPECT_THAT(text, HasSubstr("window=\"5m\"} 44\n"));
 }
 
+TEST_F(ExpositionTest, ShowsTheStagesThatWereReached) {
+  v1::WatchStatsResponse stats = StatsOn("gpu0");
+  AddStage("start", 600, stats);
+  AddStage("loading", 900, stats);
+  stats_.Set(stats);
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_gpu_memory_stage_bytes{stage=\"start\"} 600\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_gpu_memory_stage_bytes{stage=\"loading\"} 900\n"));
+  EXPECT_THAT(text, Not(HasSubstr("stage=\"loaded\"")));
+}
+
 TEST_F(ExpositionTest, PassesPromtool) {
   v1::WatchStatsResponse both = StatsOn("host");
   *both.add_memory() = StatsOn("gpu0").memory(0);
+  AddStage("start", 600, both);
   stats_.Set(both);
   metrics_.ObserveFirstToken(absl::Seconds(1));
   const std::string path = ::testing::TempDir() + "glyph_exposition.txt";

@@ -2,6 +2,7 @@
 #include "proto/rpc/error.h"
 #include "proto/rpc/status_conversion.h"
 #include "tests/vlm_service/server/server_fixture.h"
+#include "vlm_service/server/watch_stats_call.h"
 
 namespace glyph::vlm {
 namespace {
@@ -66,6 +67,22 @@ TEST_F(WatchStatsTest, CountsWhatIsReused) {
   EXPECT_EQ(stats.reused_tokens_total(), num_cached);
   EXPECT_EQ(stats.prefilled_tokens_total(), num_prompt - num_cached);
   EXPECT_EQ(stats.prompt_tokens_total(), num_prompt);
+}
+
+TEST_F(WatchStatsTest, NamesTheStagesOfAGpu) {
+  EngineStats stats;
+  stats.memory_stages = {{"start", 600}, {"loading", 900}};
+  const v1::WatchStatsResponse response = ToProto(stats, ExecutorLimits());
+  ASSERT_EQ(response.memory_stages_size(), 2);
+  EXPECT_EQ(response.memory_stages(1).stage(), "loading");
+  EXPECT_EQ(response.memory_stages(1).bytes(), 900u);
+}
+
+TEST_F(WatchStatsTest, TellsNoStagesWithoutAGpu) {
+  ASSERT_TRUE(Ask(stub(), StartRequest("?", 1, 6), {RenderedPage(0, 56, 84)}).status.ok());
+  v1::WatchStatsResponse stats;
+  ASSERT_TRUE(FirstOf(0, stats).ok());
+  EXPECT_EQ(stats.memory_stages_size(), 0);
 }
 
 TEST_F(WatchStatsTest, RepeatsAtItsInterval) {

@@ -46,6 +46,8 @@ CudaOps::CudaOps(const CudaOpsOptions& options)
       memory_(options.component_bytes),
       staging_(memory_, stream_),
       graphs_(stream_),
+      context_bytes_(options.context_bytes),
+      graphs_bytes_(options.graphs_bytes),
       max_decode_chunks_(MaxDecodeChunks(options)),
       decode_workspace_(memory_.Take("workspace", DecodeBytes(options))),
       cudnn_workspace_(memory_.Take("workspace", kCudnnBytes)),
@@ -72,6 +74,24 @@ CudaOps::~CudaOps() {
 at::Tensor CudaOps::Allocate(std::string_view component, at::IntArrayRef sizes,
                              at::ScalarType type) {
   return memory_.Take(component, sizes, type);
+}
+
+std::vector<ComponentMemory> CudaOps::PlannedMemory() const {
+  constexpr const char* kDevice = "gpu0";
+  std::vector<ComponentMemory> components = {
+      {kDevice, "context", context_bytes_, context_bytes_},
+      {kDevice, "graphs", graphs_bytes_, graphs_.num_bytes()},
+  };
+  int64_t explained = context_bytes_ + graphs_.num_bytes();
+  for (const auto& [component, region] : memory_.regions()) {
+    components.push_back({kDevice, component.c_str(), region.reserved_bytes, region.used_bytes});
+    explained += region.reserved_bytes;
+  }
+  const int64_t driver = driver_.Recent();
+  components.push_back({kDevice, "driver", /*reserved_bytes=*/0, driver});
+  components.push_back(
+      {kDevice, "unattributed", /*reserved_bytes=*/0, std::max<int64_t>(0, driver - explained)});
+  return components;
 }
 
 at::Tensor CudaOps::Keep(const at::Tensor& tensor) {

@@ -9,6 +9,7 @@
 #include "vlm_service/kernels/cudnn_attention.h"
 #include "vlm_service/kernels/gemm.h"
 #include "vlm_service/ops/cuda/device_memory.h"
+#include "vlm_service/ops/cuda/driver_memory.h"
 #include "vlm_service/ops/cuda/graphs.h"
 #include "vlm_service/ops/cuda/staging.h"
 #include "vlm_service/ops/ops.h"
@@ -22,7 +23,9 @@ struct CudaOpsOptions {
   int64_t kv_heads = 0;
   int64_t head_dim = 0;
   int64_t max_decode_rows = 0;
-  int64_t kv_tokens = 0;  // of the whole cache
+  int64_t kv_tokens = 0;      // of the whole cache
+  int64_t context_bytes = 0;  // that the driver took for this process before
+  int64_t graphs_bytes = 0;   // planned for all graphs
 };
 
 // Ops on one GPU: our kernels, cuBLASLt and cuDNN, in order on one stream. Memory is taken from the
@@ -46,6 +49,9 @@ class CudaOps final : public Ops {
 
   at::Tensor Allocate(std::string_view component, at::IntArrayRef sizes,
                       at::ScalarType type) override;
+  // Besides DeviceMemory's regions: "context", "graphs" as measured, "driver", which is all that is
+  // in use on the device, and "unattributed", what of that none of the others explains.
+  std::vector<ComponentMemory> PlannedMemory() const override;
   at::Tensor Keep(const at::Tensor& tensor) override;
   ops::LinearWeights KeepLinear(const at::Tensor& weight, const at::Tensor& bias,
                                 at::ScalarType type) override;
@@ -110,6 +116,9 @@ class CudaOps final : public Ops {
   DeviceMemory memory_;
   Staging staging_;
   Graphs graphs_;
+  const int64_t context_bytes_;
+  const int64_t graphs_bytes_;
+  mutable DriverGauge driver_;
   const int32_t max_decode_chunks_;
   std::byte* const decode_workspace_;
   std::byte* const cudnn_workspace_;

@@ -20,9 +20,13 @@ class Graphs {
   // there, and is recorded after that.
   void Run(int64_t key, const std::function<void()>& work);
 
+  // That the driver took to record and hold them.
+  int64_t num_bytes() const { return num_bytes_; }
+
  private:
   const cudaStream_t stream_;
   std::map<int64_t, cudaGraphExec_t> graphs_;
+  int64_t num_bytes_ = 0;
 };
 
 }  // namespace glyph::vlm
