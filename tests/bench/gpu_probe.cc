@@ -6,12 +6,13 @@
 
 #include "tests/bench/gpu_timer.h"
 
+namespace glyph::bench {
+
 // What the linker's --wrap makes of the two names.
 cudaError_t LaunchGraph(cudaGraphExec_t graph, cudaStream_t stream) asm("__wrap_cudaGraphLaunch");
 cudaError_t LaunchInDriver(cudaGraphExec_t graph,
                            cudaStream_t stream) asm("__real_cudaGraphLaunch");
 
-namespace glyph::bench {
 namespace {
 
 constexpr int kReplays = 8;
@@ -52,10 +53,7 @@ std::optional<double> TakeReplayMs() {
   return ms / kReplays;
 }
 
-}  // namespace glyph::bench
-
 cudaError_t LaunchGraph(cudaGraphExec_t graph, cudaStream_t stream) {
-  using namespace glyph::bench;  // NOLINT(google-build-using-namespace)
   Replay& replay = TheReplay();
   const cudaError_t error = LaunchInDriver(graph, stream);
   if (error != cudaSuccess || !replay.wanted.exchange(false)) return error;
@@ -67,3 +65,5 @@ cudaError_t LaunchGraph(cudaGraphExec_t graph, cudaStream_t stream) {
   replay.launched = true;
   return cudaSuccess;
 }
+
+}  // namespace glyph::bench
