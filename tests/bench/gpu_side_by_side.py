@@ -9,7 +9,8 @@ memory; the rest goes on. Writes gpu.json and gpu.md to --out (tests/bench/resul
 what gpu.json holds of the same GPU and versions is kept where it is not measured again.
 --tiny dry-runs it with small sizes on any device.
 
-BINARY is called as `BINARY MODEL_DIR NAME...` and prints a JSON object a line, as soon as it knows:
+BINARY, build/cuda/gpu/gpu_engine_bench, is called as `BINARY MODEL_DIR NAME...` and prints a JSON
+object a line, as soon as it knows:
     {"name": "load", "ms": 900, "bytes": 20585554944}      weights on the device
     {"name": "ready", "ms": 1500}                          from the start of the process to serving
     {"name": "memory", "after_load_mib": .., "planned_mib": .., "peak_mib": .., "budget_mib": ..}
