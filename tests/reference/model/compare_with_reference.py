@@ -3,7 +3,8 @@
 
     python3 tests/reference/model/compare_with_reference.py REF OURS
 OURS holds CASE/NAME.npy of float32 with the shapes of REF/CASE/TYPE/NAME.npy, for any of the names
-hidden, logits, vision_hidden and vision; also text/forced_ids.npy. A row gives
+hidden, logits, vision_hidden and vision; also choices to hold against text/TYPE/forced_ids.npy:
+text/forced_ids.npy of one long chunk and text/decoded_ids.npy of decode steps. A row gives
 ||x - float32|| / ||float32|| of an array (of hidden states for each layer, the worst is printed) for
 ours and for transformers in bfloat16. Exits with 1 where ours is more than --factor (1.5) times
 theirs, holds NaN, or chose another token where transformers' float32 was sure of it: by more than
@@ -18,6 +19,7 @@ import numpy as np
 
 ARRAYS = {"hidden", "logits", "vision_hidden", "vision"}
 LAYERED = {"hidden", "vision_hidden"}
+CHOICES = {"forced_ids", "decoded_ids"}
 FLOOR = 1e-4  # below it an error says nothing: both are nearly exact
 
 
@@ -43,13 +45,13 @@ def compare_array(name: str, ours: np.ndarray, folder: pathlib.Path, factor: flo
     return good
 
 
-def compare_choices(ours: np.ndarray, folder: pathlib.Path, ties: float) -> bool:
+def compare_choices(name: str, ours: np.ndarray, folder: pathlib.Path, ties: float) -> bool:
     exact, half = (np.load(folder / t / "forced_ids.npy") for t in ["float32", "bfloat16"])
     top = np.load(folder / "float32/forced_top.npy")
     margin = np.load(folder / "float32/forced_margin.npy")
     sure = margin > ties * np.spacing(np.abs(top), dtype=np.float32) * 2**16
     wrong = np.flatnonzero((ours != exact) & sure)
-    print(f"| {folder.name} choices that differ, of {len(exact)} | {(ours != exact).sum()} | "
+    print(f"| {folder.name} {name} that differ, of {len(exact)} | {(ours != exact).sum()} | "
           f"{(half != exact).sum()} | {len(wrong)} not near a tie | {'NO' if len(wrong) else 'yes'} |")
     return len(wrong) == 0
 
@@ -65,8 +67,8 @@ def main() -> int:
     results = []
     for path in sorted(args.ours.glob("*/*.npy")):
         folder = args.reference / path.parent.name
-        if path.stem == "forced_ids":
-            results.append(compare_choices(np.load(path), folder, args.ties))
+        if path.stem in CHOICES:
+            results.append(compare_choices(path.stem, np.load(path), folder, args.ties))
         elif path.stem in ARRAYS:
             results.append(compare_array(path.stem, np.load(path), folder, args.factor))
     if not results:

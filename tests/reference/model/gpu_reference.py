@@ -197,7 +197,8 @@ def main() -> None:
     cases["text"].save("greedy_ids", np.array(answer, np.int32))
     say(f"{args.steps} greedy tokens, {len(set(answer))} different")
     for type_name in ["bfloat16", "float32"]:
-        model = model.to(getattr(torch, type_name))
+        for parameter in model.parameters():  # buffers, the rotary frequencies, stay in float32
+            parameter.data = parameter.data.to(getattr(torch, type_name))
         for name, case in cases.items():
             case.write_forward(model, type_name)
             say(f"{name} in {type_name}")
