@@ -45,7 +45,6 @@ struct Case {
   int32_t kv_heads = 0;
   int64_t rows_q = 0;
   int64_t rows_k = 0;
-  Spec::Graph graph = Spec::Graph::kAuto;
   bool share_kernels = false;
 };
 
@@ -130,7 +129,6 @@ class Arrays {
     const bool bounded = c.rows != Spec::Rows::kExact;
     spec_.mask = c.mask;
     spec_.rows = c.rows;
-    spec_.graph = c.graph;
     spec_.share_kernels = c.share_kernels;
     spec_.heads = c.heads;
     spec_.kv_heads = c.kv_heads;
@@ -158,7 +156,8 @@ class Arrays {
       v = NewArray(spec_.rows_k * kv_width);
     }
     spec_.v = spec_.k;
-    const CudnnAttentionRows rows = MakeRows(spec_, c.rows_q, c.rows_k);
+    const CudnnAttentionRows rows = {.rows_q = static_cast<int32_t>(c.rows_q),
+                                     .rows_k = static_cast<int32_t>(c.rows_k)};
     CudnnAttentionRows* device_rows = nullptr;
     CheckCuda(cudaMalloc(&device_rows, sizeof(rows)));
     CheckCuda(cudaMemcpy(device_rows, &rows, sizeof(rows), cudaMemcpyHostToDevice));
@@ -361,18 +360,10 @@ void AddForms(const std::string& name, Case base, bool all, std::vector<Case>& c
   };
   if (!base.paged) {
     add("exact", Spec::Rows::kExact, false);
-    if (all) {
-      add("exact, composite", Spec::Rows::kExact, false).graph = Spec::Graph::kComposite;
-      add("exact, unified", Spec::Rows::kExact, false).graph = Spec::Graph::kUnified;
-      add("exact, shared", Spec::Rows::kExact, false).share_kernels = true;
-    }
+    if (all) add("exact, shared", Spec::Rows::kExact, false).share_kernels = true;
   }
   add("at most, bucket", Spec::Rows::kAtMost, true);
-  if (all) {
-    add("at most", Spec::Rows::kAtMost, false);
-    add("at most, bucket, composite", Spec::Rows::kAtMost, true).graph = Spec::Graph::kComposite;
-  }
-  add("ragged, bucket", Spec::Rows::kRagged, true);
+  if (all) add("at most", Spec::Rows::kAtMost, false);
 }
 
 std::vector<Case> AllCases() {

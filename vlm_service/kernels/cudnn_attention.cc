@@ -30,10 +30,6 @@ enum Uid : int64_t {
   kRowsK,
   kTableK,
   kTableV,
-  kQOffsets,
-  kKOffsets,
-  kVOffsets,
-  kOutOffsets,
 };
 
 absl::StatusCode ToCode(fe::error_code_t code) {
@@ -78,11 +74,17 @@ absl::Status Guarded(const Spec& spec, const char* what, Call call) {
   }
 }
 
+bool IsAligned(const Spec::Strides& strides) {
+  constexpr int64_t kValues = 8;  // of 16 bytes
+  return strides.row % kValues == 0 && strides.head % kValues == 0;
+}
+
 absl::Status Check(const Spec& spec) {
   const bool paged = spec.block_tokens > 0;
   const bool known = spec.heads > 0 && spec.kv_heads > 0 && spec.heads % spec.kv_heads == 0 &&
                      spec.rows_q > 0 && spec.rows_k > 0 &&
-                     std::max(spec.rows_q, spec.rows_k) <= INT32_MAX;
+                     std::max(spec.rows_q, spec.rows_k) <= INT32_MAX && IsAligned(spec.q) &&
+                     IsAligned(spec.k) && IsAligned(spec.v) && IsAligned(spec.out);
   if (!known || (paged && (spec.rows == Spec::Rows::kExact || spec.num_blocks <= 0))) {
     return absl::InvalidArgumentError(
         absl::StrCat("cuDNN attention (", ToString(spec), "): sizes do not fit together"));
@@ -106,15 +108,11 @@ Tensor Integers(fe::graph::Graph& graph, const char* name, Uid uid, int64_t coun
 }
 
 // A [rows, heads, 128] tensor of one sequence, seen as [1, heads, rows, 128].
-Tensor Dense(fe::graph::Graph& graph, const Spec& spec, const char* name, Uid uid, int32_t heads,
-             int64_t rows, const Spec::Strides& strides, Uid offsets) {
-  auto tensor = Named(name, uid)
-                    .set_dim({1, heads, rows, kHeadDim})
-                    .set_stride({rows * strides.row, strides.head, strides.row, 1});
-  if (spec.rows == Spec::Rows::kRagged) {
-    tensor.set_ragged_offset(Integers(graph, name, offsets, 2));
-  }
-  return graph.tensor(tensor);
+Tensor Dense(fe::graph::Graph& graph, const char* name, Uid uid, int32_t heads, int64_t rows,
+             const Spec::Strides& strides) {
+  return graph.tensor(Named(name, uid)
+                          .set_dim({1, heads, rows, kHeadDim})
+                          .set_stride({rows * strides.row, strides.head, strides.row, 1}));
 }
 
 Tensor Cache(fe::graph::Graph& graph, const Spec& spec, const char* name, Uid uid,
@@ -137,11 +135,6 @@ fe::graph::SDPA_attributes Options(fe::graph::Graph& graph, const Spec& spec) {
                      .set_name("attention")
                      .set_generate_stats(false)
                      .set_attn_scale(1.0f / std::sqrt(static_cast<float>(kHeadDim)));
-  if (spec.graph == Spec::Graph::kComposite) {
-    options.set_implementation(fe::AttentionImplementation_t::COMPOSITE);
-  } else if (spec.graph == Spec::Graph::kUnified) {
-    options.set_implementation(fe::AttentionImplementation_t::UNIFIED);
-  }
   if (spec.mask != Spec::Mask::kFull) {
     options
         .set_diagonal_alignment(spec.mask == Spec::Mask::kCausal
@@ -167,21 +160,16 @@ void Describe(fe::graph::Graph& graph, const Spec& spec) {
       .set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT);
   const bool paged = spec.block_tokens > 0;
-  const Tensor q = Dense(graph, spec, "q", kQ, spec.heads, spec.rows_q, spec.q, kQOffsets);
-  const Tensor k = paged
-                       ? Cache(graph, spec, "k", kK, spec.k)
-                       : Dense(graph, spec, "k", kK, spec.kv_heads, spec.rows_k, spec.k, kKOffsets);
-  const Tensor v = paged
-                       ? Cache(graph, spec, "v", kV, spec.v)
-                       : Dense(graph, spec, "v", kV, spec.kv_heads, spec.rows_k, spec.v, kVOffsets);
+  const Tensor q = Dense(graph, "q", kQ, spec.heads, spec.rows_q, spec.q);
+  const Tensor k = paged ? Cache(graph, spec, "k", kK, spec.k)
+                         : Dense(graph, "k", kK, spec.kv_heads, spec.rows_k, spec.k);
+  const Tensor v = paged ? Cache(graph, spec, "v", kV, spec.v)
+                         : Dense(graph, "v", kV, spec.kv_heads, spec.rows_k, spec.v);
   const Tensor out = graph.sdpa(q, k, v, Options(graph, spec))[0];
   out->set_output(true)
       .set_uid(kOut)
       .set_dim({1, spec.heads, spec.rows_q, kHeadDim})
       .set_stride({spec.rows_q * spec.out.row, spec.out.head, spec.out.row, 1});
-  if (spec.rows == Spec::Rows::kRagged) {
-    out->set_ragged_offset(Integers(graph, "out", kOutOffsets, 2));
-  }
 }
 
 std::unordered_map<int64_t, void*> Pointers(const Spec& spec, const CudnnAttentionArgs& args) {
@@ -196,13 +184,6 @@ std::unordered_map<int64_t, void*> Pointers(const Spec& spec, const CudnnAttenti
   auto* rows = const_cast<CudnnAttentionRows*>(args.rows);
   pointers[kRowsQ] = &rows->rows_q;
   pointers[kRowsK] = &rows->rows_k;
-  if (spec.rows == Spec::Rows::kAtMost) return pointers;
-  pointers[kQOffsets] = rows->q_offsets;
-  pointers[kOutOffsets] = rows->out_offsets;
-  if (spec.block_tokens == 0) {
-    pointers[kKOffsets] = rows->k_offsets;
-    pointers[kVOffsets] = rows->v_offsets;
-  }
   return pointers;
 }
 

@@ -16,11 +16,9 @@ struct CudnnAttentionSpec {
   enum class Rows : int8_t {
     kExact,   // rows_q and rows_k are the actual ones
     kAtMost,  // they are upper bounds, the actual ones are on the device. All rows up to the bounds
-              // must be in memory; those of `out` past the actual ones are undefined.
-    kRagged,  // as kAtMost, but no row past the actual ones is touched
+              // must be in memory, those of k and v finite; those of `out` past the actual ones are
+              // undefined.
   };
-  // Which of cuDNN's two graphs; kAuto is its own choice.
-  enum class Graph : int8_t { kAuto, kComposite, kUnified };
   struct Strides {
     int64_t row = 0;
     int64_t head = 128;
@@ -29,7 +27,6 @@ struct CudnnAttentionSpec {
 
   Mask mask = Mask::kFull;
   Rows rows = Rows::kExact;
-  Graph graph = Graph::kAuto;
   // Exact rows only: plans that differ in rows alone share compiled code.
   bool share_kernels = false;
   int32_t heads = 0;
@@ -53,17 +50,11 @@ struct CudnnAttentionSpec {
 // "causal paged q 2048 kv 32768 heads 32/2 at most": for messages.
 std::string ToString(const CudnnAttentionSpec& spec);
 
-// The actual rows as kAtMost and kRagged read them, on the device (16-byte aligned).
+// The actual rows as kAtMost reads them, on the device (16-byte aligned).
 struct CudnnAttentionRows {
   alignas(16) int32_t rows_q;
   alignas(16) int32_t rows_k;
-  // Where rows begin and end, in elements. Only kRagged reads them.
-  alignas(16) int32_t q_offsets[2];
-  alignas(16) int32_t k_offsets[2];
-  alignas(16) int32_t v_offsets[2];
-  alignas(16) int32_t out_offsets[2];
 };
-CudnnAttentionRows MakeRows(const CudnnAttentionSpec& spec, int64_t rows_q, int64_t rows_k);
 
 // The bound that stands for `rows` in a spec, so that few plans serve all lengths: the least of
 // 128, 192, 256, 384, 512, 768, ... that is not below.

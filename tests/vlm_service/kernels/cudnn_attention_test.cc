@@ -31,8 +31,6 @@ struct Case {
   int32_t kv_heads;
   int64_t rows_q;
   int64_t rows_k;
-  // What stands in k and v past the actual rows: zeros, or NaN.
-  bool nan_tail = false;
   // The row strides of q and out are this much wider than their heads.
   int64_t gap = 0;
 };
@@ -100,7 +98,8 @@ class Problem {
     DeviceArray<Bf16> out(static_cast<size_t>((bound_q_ + kGuardRows) * out_stride_));
     DeviceArray<int32_t> table(table_);
     DeviceArray<CudnnAttentionRows> rows(
-        std::vector<CudnnAttentionRows>{MakeRows(spec, case_.rows_q, case_.rows_k)});
+        std::vector<CudnnAttentionRows>{{.rows_q = static_cast<int32_t>(case_.rows_q),
+                                         .rows_k = static_cast<int32_t>(case_.rows_k)}});
     absl::StatusOr<CudnnAttentionPlan> plan = (*Attention())->Prepare(spec);
     if (!plan.ok()) return plan.status();
     DeviceArray<char> workspace(static_cast<size_t>(std::max<int64_t>(plan->workspace_bytes, 16)));
@@ -162,9 +161,9 @@ class Problem {
 
  private:
   // Values [rows_k, kv_heads, 128] where the spec wants them. Dense: k and v side by side in one
-  // array, made from k_ and v_ at once. The rest is the tail.
+  // array, made from k_ and v_ at once. The rest is zeros.
   std::vector<Bf16> Stored(const std::vector<Bf16>& values) const {
-    const Bf16 tail = {case_.nan_tail ? uint16_t{0xFFFF} : uint16_t{0}};
+    const Bf16 tail = {0};
     const int64_t width = case_.kv_heads * kDim;
     if (!case_.paged) {
       std::vector<Bf16> both(static_cast<size_t>(bound_k_ * kv_stride_), tail);
@@ -239,8 +238,7 @@ TEST_P(CudnnAttentionTest, MatchesDoubleReference) {
   EXPECT_LE(worst_row, 0.006);
 }
 
-// Nothing past the bound, nor between rows, is written; kRagged writes nothing past the actual
-// rows.
+// Nothing past the bound, nor between rows, is written.
 TEST_P(CudnnAttentionTest, WritesOnlyItsRows) {
   ASSERT_TRUE(Attention().ok()) << Attention().status();
   const Case& c = GetParam();
@@ -284,16 +282,6 @@ std::vector<Case> AllCases() {
     add("paged", kCausalBottomRight, kAtMost, true, 32, 2, n, 1500);
   }
   add("paged large", kCausalBottomRight, kAtMost, true, 32, 2, 1000, 9000);
-  for (const bool paged : {false, true}) {
-    add("nan tail", kCausalBottomRight, kAtMost, paged, 32, 2, 129, 1100).nan_tail = true;
-  }
-  add("nan tail full", kFull, kAtMost, false, 12, 12, 500, 500).nan_tail = true;
-  for (const int64_t n : {17, 500}) {
-    add("ragged full", kFull, kRagged, false, 12, 12, n, n);
-    add("ragged causal", kCausal, kRagged, false, 32, 2, n, n);
-    add("ragged bottom-right", kCausalBottomRight, kRagged, false, 32, 2, n, 1100).nan_tail = true;
-    add("ragged paged", kCausalBottomRight, kRagged, true, 32, 2, n, 1100).nan_tail = true;
-  }
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Cases, CudnnAttentionTest, testing::ValuesIn(AllCases()));

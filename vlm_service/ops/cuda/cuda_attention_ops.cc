@@ -94,7 +94,8 @@ bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tens
                              .block_tokens = static_cast<int32_t>(k_cache.size(2)),
                              .num_blocks = k_cache.size(0),
                              .block_stride = k_cache.stride(0)};
-  const auto actual = kernels::MakeRows(spec, q.size(0), rows);
+  const kernels::CudnnAttentionRows actual = {.rows_q = static_cast<int32_t>(q.size(0)),
+                                              .rows_k = static_cast<int32_t>(rows)};
   const std::byte* staged = staging_.Stage(std::as_bytes(std::span(&actual, 1)));
   return TryCudnn(spec, {.q = q.const_data_ptr(),
                          .k = k_cache.const_data_ptr(),
