@@ -228,12 +228,13 @@ TEST(RenderCallTest, EndsCallsThatTakeTooLong) {
 }
 
 TEST(RenderCallTest, EndsCallsNobodyReads) {
-  RenderTestServer server(1, 8, absl::Milliseconds(200));
+  RenderTestServer server(1, 8, absl::Seconds(2));
   grpc::ClientContext context;
   const auto stream = server.stub().Render(&context);
   stream->Write(StartText("noto-1024"));
   stream->Write(Data(Lines(5000)));
   stream->WritesDone();
+  AwaitCalls(server, 1);
   AwaitCalls(server, 0);  // although this client has not read a byte
   EXPECT_FALSE(ReadOutcome(*stream).status.ok());
 }
