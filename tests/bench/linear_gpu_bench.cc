@@ -93,10 +93,7 @@ double GemmMs(Gemm& gemm, const Memory& memory, const Shape& shape, int64_t rows
       inner);
 }
 
-using Launcher = cudaError_t (*)(const SkinnyLinearParams&, cudaStream_t);
-
-double SkinnyMs(Launcher launcher, const Memory& memory, const Shape& shape, int64_t rows,
-                bool gated, bool overlap) {
+double SkinnyMs(const Memory& memory, const Shape& shape, int64_t rows, bool gated, bool overlap) {
   return MedianMs(
       [&](int i, cudaStream_t stream) {
         SkinnyLinearParams params = {};
@@ -111,7 +108,7 @@ double SkinnyMs(Launcher launcher, const Memory& memory, const Shape& shape, int
         params.y_stride = gated ? shape.out / 2 : shape.out;
         params.gated = gated;
         params.overlap = overlap;
-        CheckCuda(launcher(params, stream));
+        CheckCuda(vlm::kernels::LaunchSkinnyLinear(params, stream));
       },
       kInner);
 }
@@ -136,14 +133,13 @@ void PrintRow(const Shape& shape, const char* way, int64_t rows, double ms, doub
 
 void MeasureKernels(const Memory& memory, const Shape& shape, int64_t rows, bool hopper,
                     double copy) {
-  const auto measure = [&](const char* way, Launcher launcher, bool overlap) {
-    const double ms = SkinnyMs(launcher, memory, shape, rows, shape.gated, overlap);
+  const auto measure = [&](const char* way, bool overlap) {
+    const double ms = SkinnyMs(memory, shape, rows, shape.gated, overlap);
     PrintRow(shape, way, rows, ms, copy);
   };
-  if (rows <= vlm::kernels::kMaxSkinnyRows) {
-    measure("skinny", vlm::kernels::LaunchSkinnyLinear, false);
-    if (hopper) measure("skinny, overlap", vlm::kernels::LaunchSkinnyLinear, true);
-  }
+  if (rows > vlm::kernels::kMaxSkinnyRows) return;
+  measure("skinny", false);
+  if (hopper) measure("skinny, overlap", true);
 }
 
 void MeasureDecode(Gemm& gemm, const Memory& memory, bool hopper) {

@@ -1,8 +1,8 @@
 #include "vlm_service/model/device_chooser.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "vlm_service/kernels/sampler_state.h"
 #include "vlm_service/kernels/sampling_history.h"
 #include "vlm_service/ops/cuda/check.h"
 #include "vlm_service/ops/cuda/params.h"
@@ -70,23 +70,9 @@ DeviceChooser::~DeviceChooser() { cudaFreeHost(results_); }
 
 void DeviceChooser::WriteState(SequenceSlot slot, const SamplingParams& sampling) {
   const auto index = static_cast<size_t>(slot);
-  const SamplerState state = {.temperature = sampling.temperature,
-                              .top_p = sampling.top_p,
-                              .min_p = sampling.min_p,
-                              .top_k = sampling.top_k,
-                              .repetition_penalty = sampling.repetition_penalty,
-                              .frequency_penalty = sampling.frequency_penalty,
-                              .presence_penalty = sampling.presence_penalty,
-                              .num_biases = static_cast<int32_t>(sampling.logit_bias.size()),
-                              .seed = sampling.seed,
-                              .next_index = 0,
-                              .wants_logprob = sampling.num_logprobs.has_value() ? 1 : 0,
-                              .padding = 0};
+  const SamplerState state = kernels::StateOf(sampling);
   ops_.WriteBytes(tables_.states + index, std::as_bytes(std::span(&state, 1)));
-  std::vector<BiasEntry> biases;
-  for (const LogitBias& bias : sampling.logit_bias) biases.push_back({bias.token, bias.bias});
-  std::sort(biases.begin(), biases.end(),
-            [](const BiasEntry& a, const BiasEntry& b) { return a.token < b.token; });
+  const std::vector<BiasEntry> biases = kernels::BiasesOf(sampling);
   ops_.WriteBytes(tables_.biases + index * kernels::kMaxLogitBiases,
                   std::as_bytes(std::span(biases)));
 }

@@ -1,30 +1,14 @@
 #pragma once
-#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/vlm_service/kernels/device_array.h"
 #include "vlm_service/kernels/sample.h"
+#include "vlm_service/kernels/sampler_state.h"
 #include "vlm_service/kernels/sampling_history.h"
-#include "vlm_service/sampling/sampling_params.h"
 
 namespace glyph::vlm::kernels {
-
-inline SamplerState StateOf(const SamplingParams& params) {
-  return {.temperature = params.temperature,
-          .top_p = params.top_p,
-          .min_p = params.min_p,
-          .top_k = params.top_k,
-          .repetition_penalty = params.repetition_penalty,
-          .frequency_penalty = params.frequency_penalty,
-          .presence_penalty = params.presence_penalty,
-          .num_biases = static_cast<int32_t>(params.logit_bias.size()),
-          .seed = params.seed,
-          .next_index = 0,
-          .wants_logprob = params.num_logprobs.has_value() ? 1 : 0,
-          .padding = 0};
-}
 
 // The sampling kernels with tables of their own, of which the tests write only what contracts ask
 // for; everything else is poison.
@@ -100,10 +84,7 @@ class DeviceSampler {
   void Write(int32_t slot, const SamplingParams& params) {
     const SamplerState state = StateOf(params);
     Check(cudaMemcpy(states_.get() + slot, &state, sizeof(state), cudaMemcpyHostToDevice));
-    std::vector<BiasEntry> biases;
-    for (const LogitBias& bias : params.logit_bias) biases.push_back({bias.token, bias.bias});
-    std::sort(biases.begin(), biases.end(),
-              [](const BiasEntry& a, const BiasEntry& b) { return a.token < b.token; });
+    const std::vector<BiasEntry> biases = BiasesOf(params);
     Check(cudaMemcpy(biases_.get() + static_cast<size_t>(slot) * kMaxLogitBiases, biases.data(),
                      biases.size() * sizeof(BiasEntry), cudaMemcpyHostToDevice));
   }
