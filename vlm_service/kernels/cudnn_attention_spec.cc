@@ -15,10 +15,4 @@ std::string ToString(const CudnnAttentionSpec& spec) {
                       spec.share_kernels ? " shared" : "");
 }
 
-int64_t RowBucket(int64_t rows) {
-  int64_t bucket = 128;
-  while (bucket < rows) bucket += (bucket & (bucket - 1)) == 0 ? bucket / 2 : bucket / 3;
-  return bucket;
-}
-
 }  // namespace glyph::vlm::kernels

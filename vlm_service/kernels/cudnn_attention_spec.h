@@ -58,6 +58,10 @@ struct CudnnAttentionRows {
 
 // The bound that stands for `rows` in a spec, so that few plans serve all lengths: the least of
 // 128, 192, 256, 384, 512, 768, ... that is not below.
-int64_t RowBucket(int64_t rows);
+constexpr int64_t RowBucket(int64_t rows) {
+  int64_t bucket = 128;
+  while (bucket < rows) bucket += (bucket & (bucket - 1)) == 0 ? bucket / 2 : bucket / 3;
+  return bucket;
+}
 
 }  // namespace glyph::vlm::kernels

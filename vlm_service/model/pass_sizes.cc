@@ -1,0 +1,57 @@
+#include "vlm_service/model/pass_sizes.h"
+
+#include <algorithm>
+
+#include "vlm_service/kernels/cudnn_attention_spec.h"
+
+namespace glyph::vlm {
+namespace {
+
+constexpr int64_t kSlack = 64 * 32;  // values that rounding adds to a pass
+
+int64_t Patches(const VisionConfig& config, int64_t tokens) {
+  return tokens * config.merge_size * config.merge_size;
+}
+
+// Values of TextDecoder's tensors in a pass of `rows`, `chosen` of which choose a token.
+int64_t TextValues(const TextConfig& config, int64_t rows, int64_t chosen, int64_t wide_rows) {
+  const int64_t heads = 2 * (config.num_heads + config.num_kv_heads);
+  const int64_t wide = std::min(rows, wide_rows);
+  return 3 * rows * config.hidden_size + kernels::RowBucket(rows) * heads * config.head_dim +
+         3 * wide * config.intermediate_size + chosen * (config.hidden_size + config.vocab_size);
+}
+
+// Values of VisionEncoder's tensors while a page begins, or in a unit.
+int64_t VisionValues(const VisionConfig& config, const PassLimits& limits) {
+  const int64_t begins = Patches(config, limits.page_tokens) * config.patch_values() +
+                         5 * limits.wide_rows * config.hidden_size;
+  const int64_t rows = Patches(config, limits.unit_tokens);
+  const int64_t layer = rows * (8 * config.hidden_size + 3 * config.out_hidden_size);
+  const int64_t merges =
+      rows * config.hidden_size +
+      limits.unit_tokens * (2 * config.out_hidden_size + 3 * config.intermediate_size);
+  return std::max({begins, layer, merges});
+}
+
+}  // namespace
+
+int64_t ScratchValues(const ModelConfig& config, const PassLimits& limits) {
+  return std::max(
+             {TextValues(config.text, limits.chunk_tokens, 1, limits.wide_rows),
+              TextValues(config.text, limits.decode_rows, limits.decode_rows, limits.wide_rows),
+              VisionValues(config.vision, limits)}) +
+         kSlack;
+}
+
+int64_t PageValues(const VisionConfig& config, int64_t page_tokens) {
+  return Patches(config, page_tokens) * (6 * config.hidden_size + 4) + kSlack;
+}
+
+int64_t RotaryBytes(const ModelConfig& config) {
+  constexpr int64_t kSides = 4096;  // patches
+  return 2 * 4 *
+         (config.text.max_position_embeddings * config.text.rotary_dim / 2 +
+          kSides * config.vision.head_dim / 2);
+}
+
+}  // namespace glyph::vlm
