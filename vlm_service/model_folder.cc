@@ -18,7 +18,6 @@ namespace {
 constexpr int64_t kDefaultKvTokens = 65536;
 constexpr int64_t kDefaultKvBytes = int64_t{1} << 30;
 constexpr std::chrono::seconds kGpuStepLimit(20);  // far above any step of a GPU that works
-constexpr int64_t kLargestPageTokens = 16777216 / (28 * 28);  // page.proto
 
 int64_t KvTokens(const ModelFlags& flags, const TextConfig& text) {
   if (flags.kv_tokens > 0) return flags.kv_tokens;
@@ -35,7 +34,7 @@ ExecutorOptions OptionsFor(const ModelFlags& flags, const TextConfig& text) {
   options.max_slots = flags.max_running;
   options.kv_tokens = on_gpu ? flags.kv_tokens : KvTokens(flags, text);
   const int64_t longest = on_gpu ? text.max_position_embeddings : options.kv_tokens;
-  options.max_vision_tokens = 2 * std::min(kLargestPageTokens, longest);
+  options.max_vision_tokens = 2 * std::min(flags.max_page_tokens, longest);
   options.gpu_memory_budget = flags.gpu_memory_budget;
   options.max_chunk_tokens = flags.max_chunk_tokens;
   if (on_gpu) options.step_limit = kGpuStepLimit;

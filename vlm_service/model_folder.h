@@ -12,6 +12,9 @@
 
 namespace glyph::vlm {
 
+// Image tokens of the largest page that may come (page.proto).
+inline constexpr int64_t kLargestPageTokens = 16777216 / (28 * 28);
+
 // How to load a model.
 struct ModelFlags {
   std::string folder;
@@ -20,7 +23,8 @@ struct ModelFlags {
   // 0: on the processor 65,536, or what 1 GiB holds if that is less; on a GPU what fits.
   int64_t kv_tokens = 0;
   int32_t max_running = 32;
-  int num_threads = 0;  // 0: one for each core
+  int64_t max_page_tokens = kLargestPageTokens;  // image tokens of a page
+  int num_threads = 0;                           // 0: one for each core
   // On a GPU.
   int64_t gpu_memory_budget = 0;  // bytes; 0: all that is free
   int64_t max_chunk_tokens = 1024;

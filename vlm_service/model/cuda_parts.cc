@@ -23,9 +23,9 @@ namespace {
 
 constexpr int32_t kBlockTokens = 128;
 constexpr int64_t kVisionUnitTokens = 2048;
-constexpr int64_t kPagesAtOnce = 2;
+constexpr int64_t kMaxPagesAtOnce = 2;
 constexpr int64_t kGraphBytes = int64_t{16} << 20;  // of one, at most
-constexpr int64_t kNumGraphs = 24;                  // CudaOps::PaddedRows of 256 rows
+constexpr int64_t kCodeBytes = int64_t{160} << 20;  // 116 MiB were the most, graphs included
 
 struct Device {
   int64_t total_bytes = 0;
@@ -70,6 +70,13 @@ PassLimits LimitsOfPasses(const ExecutorOptions& options) {
           .wide_rows = CudaOps::kWideRows};
 }
 
+// Sizes of decode batches, each of which is recorded.
+int64_t NumGraphs(int64_t max_slots) {
+  int64_t count = 0;
+  for (int64_t rows = 1; rows <= max_slots; rows = CudaOps::Padded(rows) + 1) ++count;
+  return count;
+}
+
 // All but the regions' sizes and kv_tokens.
 CudaOpsOptions OpsOptionsFor(const ModelConfig& config, const ExecutorOptions& options,
                              const Device& device) {
@@ -80,7 +87,7 @@ CudaOpsOptions OpsOptionsFor(const ModelConfig& config, const ExecutorOptions& o
           .max_decode_rows = CudaOps::Padded(options.max_slots),
           .kv_tokens = 0,
           .context_bytes = device.context_bytes,
-          .graphs_bytes = kNumGraphs * kGraphBytes};
+          .graphs_bytes = NumGraphs(options.max_slots) * kGraphBytes};
 }
 
 // That operations and sampler take for a cache of `kv_tokens`.
@@ -109,8 +116,6 @@ MemoryNeeds NeedsOf(const ModelConfig& config, const ExecutorOptions& options, c
   const at::ScalarType type = ScalarTypeOf(options.dtype);
   const auto value_bytes = static_cast<int64_t>(c10::elementSize(type));
   const PassLimits passes = LimitsOfPasses(options);
-  const int64_t values =
-      ScratchValues(config, passes) + kPagesAtOnce * PageValues(config.vision, passes.page_tokens);
   const int64_t context_blocks = BlocksFor(config.text.max_position_embeddings);
   const int64_t wanted_blocks =
       options.kv_tokens > 0 ? BlocksFor(options.kv_tokens) : context_blocks * options.max_slots;
@@ -120,14 +125,18 @@ MemoryNeeds NeedsOf(const ModelConfig& config, const ExecutorOptions& options, c
           .budget_bytes = options.gpu_memory_budget,
           .weights_bytes = num_parameters * value_bytes + kTensorSlack + RotaryBytes(config),
           .vision_bytes = options.max_vision_tokens * config.text.hidden_size * value_bytes + 256,
-          .activations_bytes =
-              values * value_bytes + passes.decode_rows * (6 + context_blocks) * 4 + kTensorSlack,
+          .activations_bytes = ScratchValues(config, passes) * value_bytes +
+                               passes.decode_rows * (6 + context_blocks) * 4 + kTensorSlack,
+          .page_bytes = PageValues(config.vision, passes.page_tokens) * value_bytes,
           .workspace_bytes = WorkspaceBytes(config, options, ops, 0),
           .graphs_bytes = ops.graphs_bytes,
+          .code_bytes = kCodeBytes,
           .block_bytes = KvStorage::BlockBytes(config.text, kBlockTokens, type) +
                          BlockWorkspaceBytes(config, options, ops),
           .min_blocks = options.kv_tokens > 0 ? wanted_blocks : int64_t{1},
-          .max_blocks = wanted_blocks};
+          .max_blocks = wanted_blocks,
+          .max_pages = kMaxPagesAtOnce,
+          .wished_blocks = std::min(context_blocks, wanted_blocks)};
 }
 
 // The regions of a plan, those that grow with the cache included.
@@ -154,7 +163,7 @@ ExecutorLimits LimitsOf(const ModelConfig& config, const ExecutorOptions& option
           .context_tokens = config.text.max_position_embeddings,
           .vision_layers = static_cast<int32_t>(config.vision.depth),
           .vision_unit_tokens = kVisionUnitTokens,
-          .max_pages_in_work = kPagesAtOnce};
+          .max_pages_in_work = static_cast<int32_t>(plan.num_pages)};
 }
 
 absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const ExecutorOptions& options,
@@ -175,7 +184,7 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
   parts.chooser = std::make_unique<DeviceChooser>(
       options.max_slots, static_cast<int32_t>(config.text.vocab_size), *ops);
   parts.arena = std::make_unique<ActivationArena>(activations(ScratchValues(config, passes)));
-  for (int64_t page = 0; page < kPagesAtOnce; ++page) {
+  for (int64_t page = 0; page < plan.num_pages; ++page) {
     parts.page_memory.push_back(activations(PageValues(config.vision, passes.page_tokens)));
   }
   parts.ops = std::move(ops);

@@ -26,7 +26,8 @@ int64_t VisionValues(const VisionConfig& config, const PassLimits& limits) {
   const int64_t begins = Patches(config, limits.page_tokens) * config.patch_values() +
                          5 * limits.wide_rows * config.hidden_size;
   const int64_t rows = Patches(config, limits.unit_tokens);
-  const int64_t layer = rows * (8 * config.hidden_size + 3 * config.out_hidden_size);
+  const int64_t layer =
+      rows * std::max(4 * config.hidden_size, 2 * config.hidden_size + 3 * config.out_hidden_size);
   const int64_t merges =
       rows * config.hidden_size +
       limits.unit_tokens * (2 * config.out_hidden_size + 3 * config.intermediate_size);

@@ -106,11 +106,13 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
 }
 
 void VisionEncoder::RunLayer(int64_t layer, TokenRange tokens, PageEncoding& page) {
-  scratch_.Reset();
   const PatchRange patches = PatchesOf(tokens);
+  scratch_.Reset();
   Attend(layer, patches, page);
+  scratch_.Reset();
   Mlp(layer, patches, page);
   if (layer + 1 < config_.depth) {
+    scratch_.Reset();
     ProjectionScratch scratch(config_, patches.count, scratch_);
     Project(layer + 1, patches, page, scratch);
   }

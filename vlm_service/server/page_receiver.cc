@@ -111,7 +111,7 @@ absl::Status PageReceiver::TakeGrid(const v1::PageOffer& offer, PageOrigin origi
         absl::StatusCode::kResourceExhausted,
         {.reason = "VISION_CAPACITY", .field = "offer.page", .retry_after = {}},
         absl::StrCat("the page needs ", grid->num_tokens(), " image tokens; this server takes ",
-                     max_page_tokens_, " of a page; send smaller pages"));
+                     max_page_tokens_, " of a page (--max-page-tokens); send smaller pages"));
   }
   ++part.num_pages;
   current_grid_ = *grid;

@@ -28,22 +28,25 @@ MemoryNeeds GlyphNeeds() {
           .weights_bytes = int64_t{20} << 30,
           .vision_bytes = 268'435'712,
           .activations_bytes = 1'234'567'890,
+          .page_bytes = 1'578'194'944,
           .workspace_bytes = 345'678'901,
-          .graphs_bytes = int64_t{384} << 20,
+          .graphs_bytes = int64_t{112} << 20,
+          .code_bytes = int64_t{160} << 20,
           .block_bytes = 5'247'011,
           .min_blocks = 1,
           .max_blocks = 1'000'000};
 }
 
 // What all but the cache takes, and what rounding its two pieces may add.
-int64_t FixedBytes(const MemoryNeeds& needs) {
-  return needs.context_bytes + needs.graphs_bytes + InPieces(needs.weights_bytes) +
-         InPieces(needs.vision_bytes) + InPieces(needs.activations_bytes) +
+int64_t FixedBytes(const MemoryNeeds& needs, int64_t num_pages = 1) {
+  return needs.context_bytes + needs.graphs_bytes + needs.code_bytes +
+         InPieces(needs.weights_bytes) + InPieces(needs.vision_bytes) +
+         InPieces(needs.activations_bytes + num_pages * needs.page_bytes) +
          InPieces(needs.workspace_bytes) + 2 * kPiece;
 }
 
-int64_t NeededBytes(const MemoryNeeds& needs, int64_t blocks) {
-  return FixedBytes(needs) + blocks * needs.block_bytes;
+int64_t NeededBytes(const MemoryNeeds& needs, int64_t blocks, int64_t num_pages = 1) {
+  return FixedBytes(needs, num_pages) + blocks * needs.block_bytes;
 }
 
 class RandomNeeds {
@@ -58,11 +61,15 @@ class RandomNeeds {
     needs.weights_bytes = Size(1, needs.total_bytes / 2);
     needs.vision_bytes = Size(1, needs.total_bytes / 16);
     needs.activations_bytes = Size(1, needs.total_bytes / 16);
+    needs.page_bytes = Size(0, needs.total_bytes / 16);
     needs.workspace_bytes = Size(1, needs.total_bytes / 32);
     needs.graphs_bytes = Size(0, int64_t{1} << 30);
+    needs.code_bytes = Size(0, int64_t{1} << 28);
     needs.block_bytes = Size(256, int64_t{64} << 20);
     needs.min_blocks = Size(1, 2000);
     needs.max_blocks = needs.min_blocks + Size(0, 100'000);
+    needs.max_pages = Between(1, 3);
+    needs.wished_blocks = Size(1, needs.max_blocks);
     switch (Between(0, 3)) {
       case 0:
         needs.budget_bytes = 0;
@@ -98,7 +105,7 @@ class RandomNeeds {
 // What the process holds with the plan when `cache_bytes` of a block lie in the cache's own piece
 // and the others in the workspace.
 int64_t HeldBytes(const MemoryNeeds& needs, const MemoryPlan& plan, int64_t cache_bytes) {
-  int64_t held = needs.context_bytes + needs.graphs_bytes;
+  int64_t held = needs.context_bytes + needs.graphs_bytes + needs.code_bytes;
   for (const auto& [component, bytes] : plan.component_bytes) {
     if (component != "workspace") held += InPieces(bytes);
   }
@@ -124,11 +131,21 @@ TEST(PlanMemory, GivesTheCacheAllThatFitsAndNoMore) {
     ASSERT_GE(plan->num_blocks, needs.min_blocks);
     ASSERT_LE(plan->num_blocks, needs.max_blocks);
     if (plan->num_blocks < needs.max_blocks) {
-      ASSERT_GT(NeededBytes(needs, plan->num_blocks + 1), plan->budget_bytes);
+      ASSERT_GT(NeededBytes(needs, plan->num_blocks + 1, plan->num_pages), plan->budget_bytes);
+    }
+    ASSERT_GE(plan->num_pages, 1);
+    ASSERT_LE(plan->num_pages, needs.max_pages);
+    const int64_t wished = std::max(needs.min_blocks, needs.wished_blocks);
+    if (plan->num_pages > 1) {
+      ASSERT_GE(plan->num_blocks, wished);
+    }
+    if (plan->num_pages < needs.max_pages) {
+      ASSERT_GT(NeededBytes(needs, wished, plan->num_pages + 1), plan->budget_bytes);
     }
     ASSERT_GE(plan->component_bytes.at("weights"), needs.weights_bytes);
     ASSERT_GE(plan->component_bytes.at("vision"), needs.vision_bytes);
-    ASSERT_GE(plan->component_bytes.at("activations"), needs.activations_bytes);
+    ASSERT_GE(plan->component_bytes.at("activations"),
+              needs.activations_bytes + plan->num_pages * needs.page_bytes);
     ASSERT_GE(plan->component_bytes.at("workspace"), needs.workspace_bytes);
   }
   EXPECT_GT(num_plans, kCases / 10);
@@ -187,6 +204,18 @@ TEST(PlanMemory, IsExactWhereEverythingFreeIsTheBudget) {
   EXPECT_EQ(blocks, (available - FixedBytes(needs)) / needs.block_bytes);
   needs.budget_bytes = 0;
   EXPECT_EQ(PlanMemory(needs)->num_blocks, blocks);
+}
+
+TEST(PlanMemory, EncodesPagesAtOnceWhereTheCacheKeepsItsWish) {
+  MemoryNeeds needs = GlyphNeeds();
+  needs.max_pages = 2;
+  needs.wished_blocks = 512;
+  needs.budget_bytes = NeededBytes(needs, 512, 2);
+  EXPECT_EQ(PlanMemory(needs)->num_pages, 2);
+  EXPECT_EQ(PlanMemory(needs)->num_blocks, 512);
+  --needs.budget_bytes;
+  EXPECT_EQ(PlanMemory(needs)->num_pages, 1);
+  EXPECT_GT(PlanMemory(needs)->num_blocks, 512);
 }
 
 TEST(PlanMemory, LeavesWhatNobodyCanUse) {

@@ -116,6 +116,23 @@ TEST_F(PageAnswerTest, ReadsMoreImageTokensThanItHoldsAtOnce) {
   ExpectNothingLeft();
 }
 
+TEST_F(PageAnswerTest, TakesPagesUpToItsLimitAndNamesIt) {
+  const auto status_of = [&](uint32_t tokens) {
+    const Answer answer =
+        Ask(stub(), StartRequest("?", 1, 400), {RenderedPage(0, 28, tokens * 28)});
+    return answer.status;
+  };
+  EXPECT_TRUE(status_of(199).ok());
+  EXPECT_TRUE(status_of(200).ok());
+  const absl::Status status = status_of(201);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(rpc::GetErrorDetails(status).reason, "VISION_CAPACITY");
+  EXPECT_EQ(status.message(),
+            "the page needs 201 image tokens; this server takes 200 of a page (--max-page-tokens); "
+            "send smaller pages");
+  ExpectNothingLeft();
+}
+
 TEST_F(PageAnswerTest, ServesManyReadersOfOnePage) {
   const ClientPage page = RenderedPage(0, 56, 84);
   std::vector<std::unique_ptr<VlmClient>> clients;
