@@ -10,6 +10,7 @@
 #include "vlm_service/model/golden_answer_file.h"
 #include "vlm_service/model/model_config.h"
 #include "vlm_service/model/model_executor.h"
+#include "vlm_service/model/page_fitting.h"
 #include "vlm_service/tokenizer/tokenizer.h"
 
 namespace glyph::vlm {
@@ -61,6 +62,9 @@ absl::StatusOr<ServedModel> Describe(const ModelFlags& flags, const ModelConfig&
   served.context_tokens = executor.limits().context_tokens;
   served.num_parameters = executor.num_parameters();
   served.pages = config.pages;
+  served.fit_page = [token_px = config.pages.token_px()](PageImage page, const PageGrid& grid) {
+    return FitPage(std::move(page), grid, token_px);
+  };
   served.stop_token_ids = config.stop_token_ids;
   served.render_profile_json = config.render_profile_json;
   GLYPH_ASSIGN_OR_RETURN(served.profile_fingerprint,

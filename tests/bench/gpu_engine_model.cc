@@ -76,7 +76,9 @@ absl::StatusOr<std::unique_ptr<MeasuredModel::Answer>> MeasuredModel::Ask(
     engine.OfferPage(id, HashPage({page.key, page.width, page.height, page.channels, uploaded, ""}),
                      prompt.fragments[i]);
     const std::optional<bool> have = answer->sink->AwaitDecision(i);
-    if (have.has_value() && !*have) engine.AddPage(id, prompt.pages[i]);
+    if (!have.has_value() || *have) continue;
+    GLYPH_ASSIGN_OR_RETURN(PageImage fitted, model_.served.fit_page(page, prompt.grids[i]));
+    engine.AddPage(id, std::make_shared<const PageImage>(std::move(fitted)));
   }
   engine.FinishPrompt(id, prompt.fragments.back());
   return answer;

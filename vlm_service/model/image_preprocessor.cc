@@ -2,10 +2,10 @@
 
 #include <vector>
 
-#include "ATen/ops/_upsample_bicubic2d_aa.h"
 #include "ATen/ops/arange.h"
 #include "ATen/ops/from_blob.h"
 #include "ATen/ops/tensor.h"
+#include "vlm_service/model/page_fitting.h"
 
 namespace glyph::vlm {
 namespace {
@@ -35,25 +35,18 @@ ImagePreprocessor::ImagePreprocessor(const ModelConfig& config, at::ScalarType t
                .merge = config.pages.merge,
                .temporal = config.pages.temporal_patch}) {}
 
-at::Tensor ImagePreprocessor::Resized(const PageImage& image, int64_t height, int64_t width) const {
+at::Tensor ImagePreprocessor::Patches(const PageImage& image, const PageGrid& grid,
+                                      ActivationArena& memory) const {
+  const auto token_px = static_cast<int32_t>(layout_.patch_px * layout_.merge);
+  if (image.height != grid.rows * token_px || image.width != grid.cols * token_px) {
+    return Patches(ResizedPage(image, grid, token_px), grid, memory);
+  }
   // Nothing writes to it; from_blob has no const form.
   const at::Tensor pixels = at::from_blob(const_cast<uint8_t*>(image.pixels.data()),
                                           {image.height, image.width, image.channels}, at::kByte);
-  if (image.height == height && image.width == width) return pixels;
-  TORCH_CHECK(image.origin == PageOrigin::kUploaded, "a rendered page differs from its grid");
-  const at::Tensor planes = pixels.permute({2, 0, 1}).unsqueeze(0).contiguous();
-  return at::_upsample_bicubic2d_aa(planes, {height, width}, /*align_corners=*/false)
-      .squeeze(0)
-      .permute({1, 2, 0})
-      .contiguous();
-}
-
-at::Tensor ImagePreprocessor::Patches(const PageImage& image, const PageGrid& grid,
-                                      ActivationArena& memory) const {
-  const int64_t cell_px = layout_.patch_px * layout_.merge;
   at::Tensor patches = memory.Take(grid.num_tokens() * layout_.merge * layout_.merge,
                                    3 * layout_.temporal * layout_.patch_px * layout_.patch_px);
-  ops_.Patches(patches, Resized(image, grid.rows * cell_px, grid.cols * cell_px), layout_);
+  ops_.Patches(patches, pixels, layout_);
   return patches;
 }
 

@@ -128,7 +128,9 @@ absl::StatusOr<std::shared_ptr<const PageImage>> PageReceiver::AddStrip(
   if (current_->pixels.empty()) current_->pixels.reserve(page_bytes);
   current_->pixels.insert(current_->pixels.end(), strip.pixels().begin(), strip.pixels().end());
   if (current_->pixels.size() < page_bytes) return nullptr;
-  return std::shared_ptr<const PageImage>(std::move(current_));
+  const std::unique_ptr<PageImage> complete = std::move(current_);
+  GLYPH_ASSIGN_OR_RETURN(PageImage fitted, model_.fit_page(std::move(*complete), current_grid_));
+  return std::make_shared<const PageImage>(std::move(fitted));
 }
 
 size_t PageReceiver::row_bytes() const {

@@ -28,7 +28,8 @@ class PageReceiver {
   // The current page is known: no strips of it come.
   void Skip() { current_ = nullptr; }
 
-  // Adds rows to the current page. The page once it is complete, else null.
+  // Adds rows to the current page. Once it is complete, the page on its grid
+  // (ServedModel::fit_page, whose errors it passes on), else null.
   absl::StatusOr<std::shared_ptr<const PageImage>> AddStrip(const v1::PageStrip& strip);
 
   // The client sends nothing more: every page offered must be complete.

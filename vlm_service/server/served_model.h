@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@
 
 namespace glyph::vlm {
 
-// What the server tells and checks of its model, independent of who computes it.
+// What the server tells, checks and asks of its model, independent of who computes it.
 struct ServedModel {
   std::string name;
   std::string dtype;   // "float32", "bfloat16"
@@ -18,6 +19,9 @@ struct ServedModel {
   int64_t context_tokens = 0;
   int64_t num_parameters = 0;
   PageLimits pages;
+  // An upload on its grid, as the model reads it; on the calling thread.
+  std::function<absl::StatusOr<PageImage>(PageImage, const PageGrid&)> fit_page =
+      [](PageImage page, const PageGrid& /*grid*/) { return page; };
   std::vector<int32_t> stop_token_ids;
   std::string render_profile_json;  // empty: the model names none
   std::string profile_fingerprint;  // 32 bytes; empty: any profile is taken

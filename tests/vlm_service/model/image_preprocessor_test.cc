@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "proto/base/sha256.h"
 #include "tests/vlm_service/model/synthetic_checkpoint.h"
+#include "vlm_service/model/page_fitting.h"
 #include "vlm_service/ops/cpu_ops.h"
 #include "vlm_service/prompt/page_grid.h"
 
@@ -45,6 +46,29 @@ TEST(ImagePreprocessorTest, PatchesOfUploadsAreHuggingFacesBitForBit) {
         ImagePreprocessor(config, at::kFloat, ops).Patches(page, grid, memory);
     EXPECT_EQ(Digest(patches), row["sha256"]) << row;
   }
+}
+
+TEST(ImagePreprocessorTest, FittedPageHasTheSamePatches) {
+  CpuOps ops;
+  const ImagePreprocessor preprocessor(NanoConfig(), at::kFloat, ops);
+  for (const int channels : {1, 3}) {
+    const PageImage page = SyntheticPage("upload", 7, 301, 187, channels);
+    const PageGrid grid = {.rows = 7, .cols = 11};
+    const PageImage fitted = *FitPage(page, grid, 28);
+    EXPECT_EQ(fitted.height, 7 * 28);
+    EXPECT_EQ(fitted.width, 11 * 28);
+    EXPECT_EQ(fitted.key, page.key);
+    EXPECT_EQ(FitPage(fitted, grid, 28)->pixels, fitted.pixels);
+    ActivationArena memory(at::kFloat);
+    const at::Tensor patches = preprocessor.Patches(page, grid, memory);
+    EXPECT_TRUE(patches.equal(preprocessor.Patches(fitted, grid, memory))) << channels;
+  }
+}
+
+TEST(ImagePreprocessorTest, RefusesToResizeARenderedPage) {
+  PageImage page = SyntheticPage("rendered", 7, 56, 84);
+  page.origin = PageOrigin::kRendered;
+  EXPECT_EQ(FitPage(page, {.rows = 2, .cols = 2}, 28).status().code(), absl::StatusCode::kInternal);
 }
 
 TEST(ImagePreprocessorTest, RenderedGrayPageIsItsRgbPage) {

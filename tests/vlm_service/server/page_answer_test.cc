@@ -133,6 +133,26 @@ TEST_F(PageAnswerTest, TakesPagesUpToItsLimitAndNamesIt) {
   ExpectNothingLeft();
 }
 
+TEST_F(PageAnswerTest, FitsAnUploadOnceItIsComplete) {
+  ClientPage page = RenderedPage(0, 56, 84);
+  page.header.set_origin(v1::PAGE_ORIGIN_UPLOADED);
+  std::vector<int64_t> fitted;
+  model_.fit_page = [&](PageImage image, const PageGrid& grid) -> absl::StatusOr<PageImage> {
+    EXPECT_EQ(image.pixels.size(), 56u * 84u);
+    fitted.push_back(grid.num_tokens());
+    if (fitted.size() > 1) return absl::ResourceExhaustedError("no memory for it");
+    return image;
+  };
+  EXPECT_TRUE(Ask(stub(), StartRequest("?", 1, 100), {page}).status.ok());
+  page.header.mutable_page_key()->back() ^= 1;
+  const Answer refused = Ask(stub(), StartRequest("?", 1, 100), {page});
+  EXPECT_EQ(refused.status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.status.message(), "no memory for it");
+  const int64_t tokens = PageGridOf(PageOrigin::kUploaded, 56, 84, model_.pages)->num_tokens();
+  EXPECT_THAT(fitted, ElementsAre(tokens, tokens));
+  ExpectNothingLeft();
+}
+
 TEST_F(PageAnswerTest, ServesManyReadersOfOnePage) {
   const ClientPage page = RenderedPage(0, 56, 84);
   std::vector<std::unique_ptr<VlmClient>> clients;
