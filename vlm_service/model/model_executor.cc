@@ -10,6 +10,7 @@
 #include "vlm_service/model/executor_parts.h"
 #include "vlm_service/model/model_weights.h"
 #include "vlm_service/model/step_runner.h"
+#include "vlm_service/model/warm_up.h"
 
 namespace glyph::vlm {
 
@@ -30,15 +31,15 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
   const ExecutorLimits limits = parts.limits;
   const int64_t num_parameters = weights->num_parameters();
   auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, std::move(parts));
-  if (measure_driver) {
-    const int64_t loaded = measure_driver();
-    stages.back().bytes = std::max(stages.back().bytes, loaded);
-    stages.push_back({"loaded", loaded});
-  }
   std::unique_ptr<ModelExecutor> executor(
       new ModelExecutor(std::move(runner), limits, options, num_parameters));
-  executor->load_stages_ = std::move(stages);
+  if (!measure_driver) return executor;
   executor->measure_driver_ = measure_driver;
+  GLYPH_RETURN_IF_ERROR(WarmUp(*executor, config.pages.token_px(), options.max_chunk_tokens));
+  const int64_t loaded = measure_driver();
+  stages.back().bytes = std::max(stages.back().bytes, loaded);
+  stages.push_back({"loaded", loaded});
+  executor->load_stages_ = std::move(stages);
   return executor;
 }
 

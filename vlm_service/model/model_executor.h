@@ -41,7 +41,8 @@ struct ExecutorOptions {
 // else a plan holds.
 class ModelExecutor : public StepExecutor {
  public:
-  // Takes the memory and loads the weights. Errors of executor_parts.h and ModelWeights::Load.
+  // Takes the memory, loads the weights and, where a driver counts memory, warms up (warm_up.h).
+  // Errors of executor_parts.h, ModelWeights::Load and WarmUp.
   static absl::StatusOr<std::unique_ptr<ModelExecutor>> Create(const std::string& model_dir,
                                                                const ModelConfig& config,
                                                                const ExecutorOptions& options);
