@@ -123,9 +123,10 @@ def start_gateway(folder, render, vlm, *options):
 
 
 class Stack(contextlib.AbstractContextManager):
-    """render, vlm (nano, float32) and gateway, ready to answer."""
+    """render, vlm (nano, float32, unless told otherwise) and gateway, ready to answer."""
 
-    def __init__(self, vlm_options=(), gateway_options=()):
+    def __init__(self, vlm_options=(), gateway_options=(), model=NANO):
+        self._model = model
         self._vlm_options = vlm_options
         self._gateway_options = gateway_options
 
@@ -133,7 +134,8 @@ class Stack(contextlib.AbstractContextManager):
         with contextlib.ExitStack() as exit_stack:
             self.folder = exit_stack.enter_context(tempfile.TemporaryDirectory(prefix="glyph-"))
             self.render = self._keep(exit_stack, start_render(self.folder))
-            self.vlm = self._keep(exit_stack, start_vlm(self.folder, *self._vlm_options))
+            self.vlm = self._keep(
+                exit_stack, start_vlm(self.folder, *self._vlm_options, model=self._model))
             self.gateway = self._keep(exit_stack, start_gateway(
                 self.folder, self.render.address("render"), self.vlm.address("vlm"),
                 *self._gateway_options))
