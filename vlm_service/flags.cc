@@ -38,8 +38,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option(
          "--max-page-tokens", model.max_page_tokens,
-         "Image tokens of the largest page that is taken, one for each 28 x 28 px; on a GPU "
-         "each takes 90 KB, 164 KB where two pages are encoded at once")
+         "Image tokens of the largest page that is taken, one for each 28 x 28 px; on a GPU each "
+         "holds 90 KB of a model of Glyph's size, 164 KB where two pages are encoded at once")
       ->check(CLI::Range(int64_t{4}, kLargestPageTokens))
       ->capture_default_str();
   app.add_option("--gpu-memory-budget", model.gpu_memory_budget,

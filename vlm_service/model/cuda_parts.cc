@@ -25,7 +25,7 @@ constexpr int32_t kBlockTokens = 128;
 constexpr int64_t kVisionUnitTokens = 2048;
 constexpr int64_t kMaxPagesAtOnce = 2;
 constexpr int64_t kGraphBytes = int64_t{16} << 20;  // of one, at most
-constexpr int64_t kCodeBytes = int64_t{160} << 20;  // 116 MiB were the most, graphs included
+constexpr int64_t kCodeBytes = int64_t{160} << 20;  // with graphs 116 MiB were measured
 
 struct Device {
   int64_t total_bytes = 0;

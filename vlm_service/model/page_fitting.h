@@ -9,9 +9,9 @@ namespace glyph::vlm {
 // another size. Throws torch's exceptions.
 PageImage ResizedPage(const PageImage& page, const PageGrid& grid, int32_t token_px);
 
-// The same for those who may not throw; a page that has its grid's size stays as it is. On the
-// calling thread alone: 10 ms for 1280 x 3200 px of RGB. RESOURCE_EXHAUSTED OUT_OF_MEMORY; INTERNAL
-// for anything else that failed, a rendered page of another size too.
+// The same for those who may not throw; a page that has its grid's size stays as it is. Works on
+// the calling thread. RESOURCE_EXHAUSTED OUT_OF_MEMORY; INTERNAL for anything else that failed, a
+// rendered page of another size too.
 absl::StatusOr<PageImage> FitPage(PageImage page, const PageGrid& grid, int32_t token_px);
 
 }  // namespace glyph::vlm
