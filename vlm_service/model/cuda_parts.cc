@@ -176,6 +176,7 @@ absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const Executo
       .vision_layers = static_cast<int32_t>(config.vision.depth),
       .vision_unit_tokens = kVisionUnitTokens,
       .max_pages_in_work = kPagesAtOnce,
+      .max_steps_in_flight = 2,
   };
   auto ops = std::make_unique<CudaOps>(ops_options);
   parts.chooser = std::make_unique<DeviceChooser>(options.max_slots, vocab, *ops);
