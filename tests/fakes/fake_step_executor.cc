@@ -12,26 +12,39 @@ FakeStepExecutor::FakeStepExecutor(const ExecutorLimits& limits, FakeModel model
 
 void FakeStepExecutor::Submit(StepPlan plan) {
   base::MutexLock lock(mutex_);
-  GLYPH_CHECK(!plan_.has_value() && !plan.empty());
-  plan_ = std::move(plan);
-  status_ = std::exchange(next_status_, absl::OkStatus());
+  GLYPH_CHECK(!plan.empty());
+  GLYPH_CHECK(static_cast<int32_t>(results_.size()) < limits_.max_steps_in_flight);
+  GLYPH_CHECK(results_.empty() || (plan.vision.empty() && plan.prefill.empty()));
+  const bool lost = !results_.empty() && !results_.back().ok();
+  const absl::Status status = std::exchange(next_status_, absl::OkStatus());
+  if (lost) {
+    results_.push_back(StepResult());
+  } else if (status.ok()) {
+    results_.push_back(Run(plan));
+  } else {
+    device_.Fail(plan, fail_at_the_end_);
+    results_.push_back(status);
+  }
+  changed_.NotifyAll();
 }
 
 absl::StatusOr<StepResult> FakeStepExecutor::Collect() {
   base::MutexLock lock(mutex_);
-  GLYPH_CHECK(plan_.has_value());
+  GLYPH_CHECK(!results_.empty());
   while (pause_) {
     paused_ = true;
     changed_.NotifyAll();
     changed_.Wait(mutex_);
   }
   paused_ = false;
-  const StepPlan plan = *std::exchange(plan_, std::nullopt);
-  if (!status_.ok()) {
-    device_.Fail(plan, fail_at_the_end_);
-    return status_;
-  }
-  ++num_steps_;
+  absl::StatusOr<StepResult> result = std::move(results_.front());
+  results_.pop_front();
+  if (result.ok()) ++num_steps_;
+  changed_.NotifyAll();
+  return result;
+}
+
+StepResult FakeStepExecutor::Run(const StepPlan& plan) {
   StepResult result;
   result.tokens = device_.Run(plan);
   for (const VisionSlice& slice : plan.vision) {
@@ -44,7 +57,6 @@ absl::StatusOr<StepResult> FakeStepExecutor::Collect() {
     result.decode_ms =
         times_.decode_ms + times_.decode_row_ms * static_cast<double>(plan.decode.size());
   }
-  changed_.NotifyAll();
   return result;
 }
 

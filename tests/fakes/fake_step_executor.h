@@ -1,6 +1,6 @@
 #pragma once
 #include <cstdint>
-#include <optional>
+#include <deque>
 #include <vector>
 
 #include "proto/base/mutex.h"
@@ -53,15 +53,17 @@ class FakeStepExecutor : public StepExecutor {
   int64_t num_held_pages() const;
 
  private:
+  StepResult Run(const StepPlan& plan) GLYPH_REQUIRES(mutex_);
+
   const ExecutorLimits limits_;
   const FakeStepTimes times_;
   mutable base::Mutex mutex_;
   base::CondVar changed_;
   FakeDevice device_ GLYPH_GUARDED_BY(mutex_);
-  std::optional<StepPlan> plan_ GLYPH_GUARDED_BY(mutex_);
+  // Of steps in flight, which the device has run; the oldest first.
+  std::deque<absl::StatusOr<StepResult>> results_ GLYPH_GUARDED_BY(mutex_);
   bool pause_ GLYPH_GUARDED_BY(mutex_) = false;
   bool paused_ GLYPH_GUARDED_BY(mutex_) = false;
-  absl::Status status_ GLYPH_GUARDED_BY(mutex_);  // of the step in flight
   absl::Status next_status_ GLYPH_GUARDED_BY(mutex_);
   bool fail_at_the_end_ GLYPH_GUARDED_BY(mutex_) = false;
   int64_t num_steps_ GLYPH_GUARDED_BY(mutex_) = 0;

@@ -101,6 +101,7 @@ void Engine::Run() {
     }
     busy = *worked;
   }
+  loop.AwaitStep();
   CloseAndEndAll(loop, rpc::Unavailable("STOPPED", absl::Seconds(1),
                                         "this server stopped; retry on another one"));
 }

@@ -22,20 +22,23 @@ struct StageMemory {
   int64_t bytes = 0;
 };
 
-// Runs steps: owns every tensor, knows nothing of requests. One step is in flight at most:
-// Submit, Collect, Submit, Collect ... All calls come from the engine thread.
+// Runs steps in the order they are submitted: owns every tensor, knows nothing of requests. At most
+// limits().max_steps_in_flight are submitted and not collected. All calls come from the engine
+// thread.
 class StepExecutor {
  public:
   virtual ~StepExecutor() = default;
   virtual const ExecutorLimits& limits() const = 0;
 
   // Starts a step. The plan keeps to the limits; a plan that breaks them is a bug and CHECK-fails.
+  // A step that follows one in flight only decodes, and no row of the two wants logits or the
+  // likeliest tokens.
   virtual void Submit(StepPlan plan) = 0;
 
-  // Waits for the step submitted last. RESOURCE_EXHAUSTED: memory ran out in the step. It released
-  // what its plan released; the slots it named and the pages it worked on must be released before
-  // they are used again, and the next step may follow. Any other error condemns the executor: every
-  // sequence is lost.
+  // Waits for the oldest step that was not collected. RESOURCE_EXHAUSTED: memory ran out in the
+  // step. It released what its plan released; the slots it named and the pages it worked on must be
+  // released before they are used again, and the next step may follow. One that followed already
+  // means nothing. Any other error condemns the executor: every sequence is lost.
   virtual absl::StatusOr<StepResult> Collect() = 0;
 
   virtual std::vector<ComponentMemory> memory() const = 0;

@@ -134,14 +134,18 @@ absl::Duration StepLoop::next_deadline() const {
 }
 
 absl::StatusOr<bool> StepLoop::Step() {
-  scheduler_.Admit();
-  StepPlan plan = scheduler_.Plan();
-  if (plan.empty()) {
-    if (requests_.empty()) scheduler_.CheckIdle();
-    Publish();
-    return TellNotices();  // an answered offer may be work
+  if (scheduler_.num_in_flight() == 0) {
+    scheduler_.Admit();
+    StepPlan plan = scheduler_.Plan();
+    if (plan.empty()) {
+      if (requests_.empty()) scheduler_.CheckIdle();
+      Publish();
+      return TellNotices();  // an answered offer may be work
+    }
+    executor_.Submit(std::move(plan));
   }
-  executor_.Submit(std::move(plan));
+  StepPlan next = scheduler_.PlanAhead();
+  if (!next.empty()) executor_.Submit(std::move(next));
   TellNotices();  // while the step runs
   const absl::StatusOr<StepResult> result = executor_.Collect();
   if (!result.ok()) return FailStep(result.status());
@@ -151,8 +155,13 @@ absl::StatusOr<bool> StepLoop::Step() {
 
 absl::StatusOr<bool> StepLoop::FailStep(const absl::Status& status) {
   base::LogError("step_failed", {{"status", std::string(status.message())}});
+  bool goes_on = absl::IsResourceExhausted(status);
+  for (int32_t ahead = scheduler_.num_in_flight() - 1; goes_on && ahead > 0; --ahead) {
+    const absl::Status lost = executor_.Collect().status();
+    goes_on = lost.ok() || absl::IsResourceExhausted(lost);
+  }
   const std::optional<SequenceId> newest = scheduler_.Abandon();
-  if (absl::IsResourceExhausted(status) && newest.has_value()) {
+  if (goes_on && newest.has_value()) {
     Fail(RequestOf(*newest),
          rpc::ResourceExhausted("OUT_OF_MEMORY", absl::Seconds(1),
                                 "a step of the model ran out of memory, and this request, its "
@@ -178,6 +187,12 @@ ActiveRequest StepLoop::TakeEnded(Requests::iterator request, int64_t& counter) 
   ++counter;
   Publish();
   return std::move(active);
+}
+
+void StepLoop::AwaitStep() {
+  if (scheduler_.num_in_flight() == 0) return;
+  executor_.Collect().IgnoreError();
+  scheduler_.Abandon();
 }
 
 void StepLoop::EndAll(const absl::Status& status) {

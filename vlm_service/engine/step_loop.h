@@ -38,10 +38,13 @@ class StepLoop {
   // Ends every request whose deadline has passed.
   void ExpireDeadlines();
 
-  // Runs one step. False: there is nothing to do until the next command. UNAVAILABLE
-  // EXECUTOR_FAILED, or NON_FINITE_LOGITS after the third such row within a minute: no step may
-  // follow; the caller ends all requests with this status.
+  // Runs a step to its end, and perhaps begins the next. False: there is nothing to do until the
+  // next command. UNAVAILABLE EXECUTOR_FAILED, or NON_FINITE_LOGITS after the third such row within
+  // a minute: no step may follow; the caller ends all requests with this status.
   absl::StatusOr<bool> Step();
+
+  // Waits for a step that was begun; what it did is lost, and may be done again by the next one.
+  void AwaitStep();
 
   // Ends every request with `status`.
   void EndAll(const absl::Status& status);

@@ -26,10 +26,12 @@ absl::Status StepLoop::Report(const CommittedStep& step, const StepResult& resul
   }
   TellNotices();
   for (size_t i = 0; i < step.rows.size(); ++i) {
+    const std::optional<SequenceId> sequence = step.rows[i];
+    if (!sequence.has_value()) continue;
     if (result.tokens[i].finite) {
-      ReportToken(step.rows[i], result.tokens[i]);
+      ReportToken(*sequence, result.tokens[i]);
     } else {
-      GLYPH_RETURN_IF_ERROR(FailNonFinite(step.rows[i]));
+      GLYPH_RETURN_IF_ERROR(FailNonFinite(*sequence));
     }
   }
   Publish();

@@ -163,7 +163,8 @@ ExecutorLimits LimitsOf(const ModelConfig& config, const ExecutorOptions& option
           .context_tokens = config.text.max_position_embeddings,
           .vision_layers = static_cast<int32_t>(config.vision.depth),
           .vision_unit_tokens = kVisionUnitTokens,
-          .max_pages_in_work = static_cast<int32_t>(plan.num_pages)};
+          .max_pages_in_work = static_cast<int32_t>(plan.num_pages),
+          .max_steps_in_flight = 2};
 }
 
 absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const ExecutorOptions& options,

@@ -28,6 +28,8 @@ int64_t SeenBytes(int64_t slots, int32_t vocab) {
 int64_t CountBytes(int64_t slots, int32_t vocab) {
   return slots * vocab * static_cast<int64_t>(sizeof(uint16_t));
 }
+constexpr int64_t kResultBytes =
+    int64_t{kernels::kMaxSampledRows} * static_cast<int64_t>(sizeof(kernels::SampleResult));
 int64_t WorkspaceBytes(int32_t vocab) {
   return static_cast<int64_t>(kernels::SampleWorkspaceBytes(kernels::kMaxSampledRows, vocab));
 }
@@ -42,7 +44,8 @@ T* TakeTable(CudaOps& ops, int64_t bytes) {
 int64_t DeviceChooser::MemoryBytes(int32_t max_slots, int32_t vocab_size) {
   return Aligned(StateBytes(max_slots)) + Aligned(BiasBytes(max_slots)) +
          Aligned(SeenBytes(max_slots, vocab_size)) + Aligned(CountBytes(max_slots, vocab_size)) +
-         Aligned(WorkspaceBytes(vocab_size)) + Aligned(max_slots * int64_t{4});
+         Aligned(WorkspaceBytes(vocab_size)) + Aligned(max_slots * int64_t{4}) +
+         Aligned(kResultBytes);
 }
 
 DeviceChooser::DeviceChooser(int32_t max_slots, int32_t vocab_size, CudaOps& ops)
@@ -55,18 +58,26 @@ DeviceChooser::DeviceChooser(int32_t max_slots, int32_t vocab_size, CudaOps& ops
                .vocab = vocab_size}),
       workspace_(ops.memory().Take("workspace", WorkspaceBytes(vocab_size))),
       last_tokens_(ops.Allocate("workspace", {max_slots}, at::kInt)),
-      wishes_(static_cast<size_t>(max_slots)) {
+      wishes_(static_cast<size_t>(max_slots)),
+      results_(TakeTable<kernels::SampleResult>(ops, kResultBytes)) {
   TORCH_CHECK(vocab_size <= kernels::kMaxSampledVocab, "a vocabulary of ", vocab_size, " tokens");
   CheckCuda(
       cudaMemsetAsync(workspace_, 0, static_cast<size_t>(WorkspaceBytes(vocab_size)), ops.stream()),
       "sampler");
-  void* results = nullptr;
-  CheckCuda(cudaMallocHost(&results, kernels::kMaxSampledRows * sizeof(kernels::SampleResult)),
-            "sampler");
-  results_ = static_cast<kernels::SampleResult*>(results);
+  for (Posting& posting : postings_) {
+    void* results = nullptr;
+    CheckCuda(cudaMallocHost(&results, kResultBytes), "sampler");
+    posting.results = static_cast<kernels::SampleResult*>(results);
+    CheckCuda(cudaEventCreateWithFlags(&posting.arrived, cudaEventDisableTiming), "sampler");
+  }
 }
 
-DeviceChooser::~DeviceChooser() { cudaFreeHost(results_); }
+DeviceChooser::~DeviceChooser() {
+  for (const Posting& posting : postings_) {
+    cudaEventDestroy(posting.arrived);
+    cudaFreeHost(posting.results);
+  }
+}
 
 void DeviceChooser::WriteState(SequenceSlot slot, const SamplingParams& sampling) {
   const auto index = static_cast<size_t>(slot);
@@ -121,16 +132,27 @@ void DeviceChooser::Choose(const at::Tensor& logits, const at::Tensor& slots) {
             "sampler");
 }
 
+void DeviceChooser::Post() {
+  TORCH_CHECK(num_posted_ - num_taken_ < postings_.size(), "tokens are posted and not taken");
+  const Posting& posting = postings_[num_posted_++ % postings_.size()];
+  CheckCuda(cudaMemcpyAsync(posting.results, results_, kResultBytes, cudaMemcpyDeviceToHost,
+                            ops_.stream()),
+            "sampler");
+  CheckCuda(cudaEventRecord(posting.arrived, ops_.stream()), "sampler");
+}
+
 std::vector<SampledToken> DeviceChooser::Take(const at::Tensor& logits,
                                               std::span<const SequenceSlot> slots) {
-  ops_.Synchronize();
+  TORCH_CHECK(num_taken_ < num_posted_, "tokens are taken that were not posted");
+  const Posting& posting = postings_[num_taken_++ % postings_.size()];
+  CheckCuda(cudaEventSynchronize(posting.arrived), "step");
   std::vector<SampledToken> tokens(slots.size());
   for (size_t row = 0; row < slots.size(); ++row) {
     SampledToken& token = tokens[row];
     token.slot = slots[row];
-    token.token = results_[row].token;
-    token.finite = results_[row].finite != 0;
-    token.logprob = results_[row].logprob;
+    token.token = posting.results[row].token;
+    token.finite = posting.results[row].finite != 0;
+    token.logprob = posting.results[row].logprob;
     const Wishes& wishes = wishes_[static_cast<size_t>(slots[row])];
     if (wishes.return_logits || wishes.num_top_logprobs > 0) {
       FulfilWishes(wishes, logits.select(0, static_cast<int64_t>(row)), token);

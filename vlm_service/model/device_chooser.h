@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+#include <cstdint>
 #include <vector>
 
 #include "vlm_service/kernels/sample.h"
@@ -21,6 +23,7 @@ class DeviceChooser final : public TokenChooser {
   void Fork(const SlotFork& fork) override;
   void Observe(SequenceSlot slot, std::span<const int32_t> ids, int64_t num_outputs) override;
   void Choose(const at::Tensor& logits, const at::Tensor& slots) override;
+  void Post() override;
   std::vector<SampledToken> Take(const at::Tensor& logits,
                                  std::span<const SequenceSlot> slots) override;
   const at::Tensor& last_tokens() const override { return last_tokens_; }
@@ -32,6 +35,12 @@ class DeviceChooser final : public TokenChooser {
     int32_t num_top_logprobs = 0;
   };
 
+  // A copy of the results.
+  struct Posting {
+    kernels::SampleResult* results = nullptr;  // [kMaxSampledRows] pinned
+    cudaEvent_t arrived = nullptr;
+  };
+
   void WriteState(SequenceSlot slot, const SamplingParams& sampling);
   void FulfilWishes(const Wishes& wishes, const at::Tensor& logits, SampledToken& token) const;
 
@@ -40,8 +49,11 @@ class DeviceChooser final : public TokenChooser {
   kernels::SamplingTables tables_;
   std::byte* const workspace_;
   at::Tensor last_tokens_;
-  std::vector<Wishes> wishes_;                // [max_slots]
-  kernels::SampleResult* results_ = nullptr;  // [kMaxSampledRows] pinned, written by the GPU
+  std::vector<Wishes> wishes_;      // [max_slots]
+  kernels::SampleResult* results_;  // [kMaxSampledRows] on the device
+  std::array<Posting, 2> postings_ = {};
+  uint64_t num_posted_ = 0;
+  uint64_t num_taken_ = 0;
 };
 
 }  // namespace glyph::vlm

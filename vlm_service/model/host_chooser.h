@@ -16,6 +16,7 @@ class HostChooser final : public TokenChooser {
   void Fork(const SlotFork& fork) override;
   void Observe(SequenceSlot slot, std::span<const int32_t> ids, int64_t num_outputs) override;
   void Choose(const at::Tensor& logits, const at::Tensor& slots) override;
+  void Post() override {}
   std::vector<SampledToken> Take(const at::Tensor& logits,
                                  std::span<const SequenceSlot> slots) override;
   const at::Tensor& last_tokens() const override { return last_tokens_; }

@@ -63,50 +63,63 @@ ModelExecutor::~ModelExecutor() {
 
 void ModelExecutor::Submit(StepPlan plan) {
   const base::MutexLock lock(mutex_);
-  GLYPH_CHECK(!plan_.has_value() && !in_flight_);
-  plan_ = std::move(plan);
-  in_flight_ = true;
+  GLYPH_CHECK(num_in_flight_ < limits_.max_steps_in_flight);
+  plans_.push_back(std::move(plan));
+  ++num_in_flight_;
   changed_.NotifyAll();
 }
 
 absl::StatusOr<StepResult> ModelExecutor::Collect() {
-  absl::StatusOr<StepResult> result;
-  {
-    const base::MutexLock lock(mutex_);
-    GLYPH_CHECK(in_flight_);
-    const auto end = std::chrono::steady_clock::now() + step_limit_;
-    while (!result_.has_value()) {
-      const auto left = end - std::chrono::steady_clock::now();
-      if (left.count() <= 0) {
-        return absl::DeadlineExceededError(
-            absl::StrCat("a step of the model took more than ", step_limit_.count(), " ms"));
-      }
-      changed_.WaitFor(mutex_, left);
+  const base::MutexLock lock(mutex_);
+  GLYPH_CHECK(num_in_flight_ > 0);
+  awaited_ = true;
+  changed_.NotifyAll();
+  const auto end = std::chrono::steady_clock::now() + step_limit_;
+  while (!result_.has_value()) {
+    const auto left = end - std::chrono::steady_clock::now();
+    if (left.count() <= 0) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("a step of the model took more than ", step_limit_.count(), " ms"));
     }
-    result = *std::exchange(result_, std::nullopt);
-    in_flight_ = false;
+    changed_.WaitFor(mutex_, left);
   }
-  memory_ = runner_->memory();
-  return result;
+  awaited_ = false;
+  --num_in_flight_;
+  memory_ = std::move(result_memory_);
+  return *std::exchange(result_, std::nullopt);
 }
 
+// Steps begin as soon as they are submitted and end once somebody waits for them: in between,
+// another may begin.
 void ModelExecutor::RunSteps(int num_threads) {
   if (num_threads > 0) {
     at::set_num_threads(num_threads);
   }
+  int32_t num_begun = 0;
   while (true) {
-    StepPlan plan;
+    std::optional<StepPlan> plan;
     {
       const base::MutexLock lock(mutex_);
-      while (!plan_.has_value() && !stopping_) {
+      while (plans_.empty() && !(awaited_ && num_begun > 0 && !result_) && !stopping_) {
         changed_.Wait(mutex_);
       }
       if (stopping_) return;
-      plan = *std::exchange(plan_, std::nullopt);
+      if (!plans_.empty()) {
+        plan = std::move(plans_.front());
+        plans_.pop_front();
+      }
     }
-    absl::StatusOr<StepResult> result = runner_->Run(plan);
+    if (plan.has_value()) {
+      runner_->Begin(*plan);
+      ++num_begun;
+      continue;
+    }
+    absl::StatusOr<StepResult> result = runner_->Finish();
+    --num_begun;
+    std::vector<ComponentMemory> memory = runner_->memory();
     const base::MutexLock lock(mutex_);
     result_ = std::move(result);
+    result_memory_ = std::move(memory);
     changed_.NotifyAll();
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -74,12 +75,14 @@ class ModelExecutor : public StepExecutor {
 
   base::Mutex mutex_;
   base::CondVar changed_;
-  bool in_flight_ GLYPH_GUARDED_BY(mutex_) = false;        // submitted, not yet collected
-  std::optional<StepPlan> plan_ GLYPH_GUARDED_BY(mutex_);  // submitted, not yet begun
+  int32_t num_in_flight_ GLYPH_GUARDED_BY(mutex_) = 0;   // submitted, not yet collected
+  std::deque<StepPlan> plans_ GLYPH_GUARDED_BY(mutex_);  // submitted, not yet begun
+  bool awaited_ GLYPH_GUARDED_BY(mutex_) = false;        // Collect waits for the oldest
   std::optional<absl::StatusOr<StepResult>> result_ GLYPH_GUARDED_BY(mutex_);
+  std::vector<ComponentMemory> result_memory_ GLYPH_GUARDED_BY(mutex_);  // after that step
   bool stopping_ GLYPH_GUARDED_BY(mutex_) = false;
 
-  // Used by the thread alone, and by others only while no step is in flight.
+  // The thread's alone.
   std::unique_ptr<StepRunner> runner_;
   std::thread thread_;
 };

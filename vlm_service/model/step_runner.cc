@@ -4,8 +4,6 @@
 #include <chrono>
 #include <exception>
 #include <iterator>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include "c10/core/InferenceMode.h"
@@ -15,19 +13,19 @@
 namespace glyph::vlm {
 namespace {
 
-class Stopwatch {
- public:
-  // Milliseconds since the last call or construction.
-  double Lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double, std::milli> lap = now - start_;
-    start_ = now;
-    return lap.count();
-  }
+using TimePoint = std::chrono::steady_clock::time_point;
 
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+TimePoint Now() { return std::chrono::steady_clock::now(); }
+
+double Milliseconds(TimePoint begin, TimePoint end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
+absl::Status StatusOf(const std::exception& error) {
+  base::LogError("step_failed", {{"cause", CauseOf(error)}});
+  if (IsOutOfMemory(error)) return absl::ResourceExhaustedError("memory ran out in a step");
+  return absl::InternalError("a step of the model failed; the server's log says why");
+}
 
 }  // namespace
 
@@ -45,37 +43,57 @@ StepRunner::StepRunner(ModelConfig config, std::unique_ptr<ModelWeights> weights
       chooser_(std::move(parts.chooser)),
       decode_inputs_(limits_, *ops_) {}
 
-absl::StatusOr<StepResult> StepRunner::Run(const StepPlan& plan) {
+void StepRunner::Begin(const StepPlan& plan) {
+  Step& step = steps_.emplace_back();
   try {
     const c10::InferenceMode no_autograd;
-    return RunOrThrow(plan);
+    BeginOrThrow(plan, step);
   } catch (const std::exception& error) {
-    base::LogError("step_failed", {{"cause", CauseOf(error)}});
-    if (IsOutOfMemory(error)) return absl::ResourceExhaustedError("memory ran out in a step");
-    return absl::InternalError("a step of the model failed; the server's log says why");
+    step.status = StatusOf(error);
   }
 }
 
-StepResult StepRunner::RunOrThrow(const StepPlan& plan) {
-  StepResult result;
+void StepRunner::BeginOrThrow(const StepPlan& plan, Step& step) {
+  ops_->BeginStep();
   UpdateSlots(plan);
-  Stopwatch watch;
+  const TimePoint begin = Now();
   for (const VisionSlice& slice : plan.vision) {
     vision_.Run(slice);
   }
   if (!plan.vision.empty()) ops_->Synchronize();
-  result.vision_ms = watch.Lap();
-  RunPrefill(plan, result.tokens);
+  const TimePoint seen = Now();
+  RunPrefill(plan, step.result.tokens);
   if (!plan.prefill.empty()) ops_->Synchronize();
-  result.prefill_ms = watch.Lap();
-  if (!plan.decode.empty()) {
-    RunDecode(plan.decode, result.tokens);
+  step.decode_begin = Now();
+  step.result.vision_ms = Milliseconds(begin, seen);
+  step.result.prefill_ms = Milliseconds(seen, step.decode_begin);
+  if (!plan.decode.empty()) BeginDecode(plan.decode, step);
+}
+
+absl::StatusOr<StepResult> StepRunner::Finish() {
+  Step step = std::move(steps_.front());
+  steps_.pop_front();
+  if (!step.status.ok()) return step.status;
+  try {
+    const c10::InferenceMode no_autograd;
+    FinishOrThrow(step);
+    return std::move(step.result);
+  } catch (const std::exception& error) {
+    return StatusOf(error);
   }
-  result.decode_ms = watch.Lap();
-  for (const SampledToken& token : result.tokens) {
+}
+
+void StepRunner::FinishOrThrow(Step& step) {
+  if (!step.decode_slots.empty()) {
+    std::vector<SampledToken> chosen = chooser_->Take(step.logits, step.decode_slots);
+    std::move(chosen.begin(), chosen.end(), std::back_inserter(step.result.tokens));
+    const TimePoint end = Now();
+    step.result.decode_ms = Milliseconds(std::max(step.decode_begin, last_finish_), end);
+    last_finish_ = end;
+  }
+  for (const SampledToken& token : step.result.tokens) {
     if (!token.finite) ClearBlocks(token.slot);
   }
-  return result;
 }
 
 void StepRunner::UpdateSlots(const StepPlan& plan) {
@@ -145,6 +163,7 @@ std::vector<SampledToken> StepRunner::ChooseAlike(const at::Tensor& hidden,
   const at::Tensor logits =
       decoder_.Logits(hidden).expand({static_cast<int64_t>(slots.size()), -1});
   chooser_->Choose(logits, ops_->Stage(rows));
+  chooser_->Post();
   return chooser_->Take(logits, slots);
 }
 
@@ -173,7 +192,7 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
                           hidden);
 }
 
-void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<SampledToken>& tokens) {
+void StepRunner::BeginDecode(std::span<const DecodeWork> rows, Step& step) {
   const int64_t padded = ops_->PaddedRows(static_cast<int64_t>(rows.size()));
   decode_inputs_.Fill(rows, padded, slots_);
   at::Tensor& logits = decode_logits_[padded];
@@ -190,10 +209,9 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
     logits = decoder_.Logits(hidden);
     chooser_->Choose(logits, slots);
   });
-  std::vector<SequenceSlot> slots;
-  for (const DecodeWork& row : rows) slots.push_back(row.slot);
-  std::vector<SampledToken> chosen = chooser_->Take(logits, slots);
-  std::move(chosen.begin(), chosen.end(), std::back_inserter(tokens));
+  chooser_->Post();
+  step.logits = logits;
+  for (const DecodeWork& row : rows) step.decode_slots.push_back(row.slot);
 }
 
 std::vector<ComponentMemory> StepRunner::memory() const {

@@ -25,7 +25,11 @@ class TokenChooser {
   // are padding. May run later, and again and again (Ops::Repeat): it reads its arguments then.
   virtual void Choose(const at::Tensor& logits, const at::Tensor& slots) = 0;
 
-  // What the last Choose chose, for the rows of `slots`, its first ones. Waits for it.
+  // What the last Choose chose is on its way to the host. At most two are, and not taken.
+  virtual void Post() = 0;
+
+  // What was posted first and not taken yet, for the rows of `slots`, its first ones. Waits for it.
+  // `logits` are those it was chosen by, as they are now.
   virtual std::vector<SampledToken> Take(const at::Tensor& logits,
                                          std::span<const SequenceSlot> slots) = 0;
 

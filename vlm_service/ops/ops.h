@@ -34,6 +34,9 @@ class Ops {
   // The same for a linear map (linear.h); weight and bias may be views of a file.
   virtual ops::LinearWeights KeepLinear(const at::Tensor& weight, const at::Tensor& bias,
                                         at::ScalarType type) = 0;
+  // Work of a step follows; that of the step before the last is done. Values staged in a step are
+  // valid in it.
+  virtual void BeginStep() {}
   // Small host values on the device, valid until Synchronize; `values` must live as long.
   virtual at::Tensor Stage(std::span<const int32_t> values) = 0;
   // Writes host values to the front of int32 `to`; they may go at once.

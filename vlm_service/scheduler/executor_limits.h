@@ -16,6 +16,7 @@ struct ExecutorLimits {
   int64_t vision_unit_tokens = 0;  // over the rows of so many image tokens each; 0: of all
 
   int32_t max_pages_in_work = INT32_MAX;  // begun, and not encoded
+  int32_t max_steps_in_flight = 1;        // 2: one may be submitted before the last is collected
 
   int64_t pool_tokens() const { return int64_t{num_blocks} * block_tokens; }
 

@@ -44,7 +44,7 @@ std::vector<Sequence*> Scheduler::InOrder(Sequence::Phase phase) {
 }
 
 void Scheduler::Admit() {
-  GLYPH_CHECK(!step_);
+  GLYPH_CHECK(steps_.empty());
   if (free_slots_.empty()) return;
   for (Sequence* sequence : InOrder(Sequence::Phase::kWaiting)) {
     if (!TryAdmit(*sequence)) return;
@@ -85,7 +85,7 @@ void Scheduler::Promise(Sequence& sequence, int64_t tokens) {
 }
 
 void Scheduler::OfferPage(SequenceId id, const ContentHash& name, const Prompt& fragment) {
-  GLYPH_CHECK(!step_);
+  GLYPH_CHECK(IsOpen());
   Sequence& sequence = Find(id);
   GLYPH_CHECK(fragment.pages.size() == 1);
   sequence.AppendPrompt(fragment);
@@ -99,12 +99,12 @@ void Scheduler::OfferPage(SequenceId id, const ContentHash& name, const Prompt& 
 }
 
 void Scheduler::AddPage(SequenceId id, std::shared_ptr<const PageImage> image) {
-  GLYPH_CHECK(!step_);
+  GLYPH_CHECK(IsOpen());
   PagePipeline::AddImage(Find(id), std::move(image));
 }
 
 void Scheduler::FinishPrompt(SequenceId id, const Prompt& fragment) {
-  GLYPH_CHECK(!step_ && fragment.pages.empty() && !fragment.ids.empty());
+  GLYPH_CHECK(IsOpen() && fragment.pages.empty() && !fragment.ids.empty());
   Sequence& sequence = Find(id);
   sequence.AppendPrompt(fragment);
   GLYPH_CHECK(sequence.num_known() <= sequence.spec.max_prompt_tokens);
@@ -121,11 +121,11 @@ void Scheduler::Poison(SequenceId id) {
 }
 
 void Scheduler::Finish(SequenceId id) {
-  GLYPH_CHECK(!step_);
+  GLYPH_CHECK(IsOpen());
   Sequence& sequence = Find(id);
   pages_.DropAll(sequence, /*keep_haves=*/false);
   const bool waits = sequence.phase == Sequence::Phase::kWaiting;
-  if (!waits) Release(sequence);
+  if (!waits && !TryOutlive(sequence)) Release(sequence);
   (waits ? waiting_ : admitted_).Remove(sequence);
   if (sequence.phase != Sequence::Phase::kDecode) SharesOf(sequence.spec.priority).Leave(id);
   sequences_.erase(id);
@@ -175,7 +175,7 @@ int32_t Scheduler::num_preempted() const {
 void Scheduler::CheckIdle() const {
   pool_.CheckIntegrity();
   GLYPH_CHECK(waiting_.all().size() + admitted_.all().size() == sequences_.size());
-  if (!sequences_.empty()) return;
+  if (!sequences_.empty() || !steps_.empty()) return;
   GLYPH_CHECK(pool_.num_used() == 0 && num_promised_ == 0);
   GLYPH_CHECK(num_free_slots() == limits_.max_slots);
   GLYPH_CHECK(pages_.cache().num_held_tokens() == 0 && pages_.num_have_tokens() == 0);

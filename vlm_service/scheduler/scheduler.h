@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,9 +30,9 @@ namespace glyph::vlm {
 //   StepPlan plan = scheduler.Plan();
 //   ... tell TakeNotices() ...
 //   executor.Submit(plan); result = executor.Collect();
-//   for (SequenceId row : scheduler.Commit(result).rows) ...;  Finish() those that ended.
-// One step in flight: between Plan (unless empty) and Commit nothing but Enqueue may be called. Not
-// thread-safe. Broken preconditions CHECK-fail.
+//   for (auto row : scheduler.Commit(result).rows) ...;  Finish() those that ended.
+// Plan and Admit want no step in flight; while one with chunks or pages is, only Enqueue may be
+// called besides. Not thread-safe. Broken preconditions CHECK-fail.
 class Scheduler {
  public:
   Scheduler(const ExecutorLimits& limits, const StepBudget& budget);
@@ -53,13 +54,13 @@ class Scheduler {
   // The prompt ends with `fragment`: at least one token, no page. Every page asked for has come.
   void FinishPrompt(SequenceId id, const Prompt& fragment);
 
-  // Ends a sequence in any phase: everything it held is free for the next plan.
+  // Ends a sequence in any phase: all it held is free for the next plan, but for a row in flight.
   void Finish(SequenceId id);
 
   // What the sequence computed is wrong: nobody shares it from now on.
   void Poison(SequenceId id);
 
-  // The step in flight failed. Who was admitted waits again, as after a preemption, and the pages
+  // The steps in flight failed. Who was admitted waits again, as after a preemption, and the pages
   // it worked on begin anew. Returns the newest sequence it worked for, if any.
   std::optional<SequenceId> Abandon();
 
@@ -67,11 +68,15 @@ class Scheduler {
   // output tokens: it must be finished.
   StepPlan Plan();
 
-  // Records what the step planned last did. Forks begin here.
+  // The step after the one in flight, before that one's tokens are known: its decode rows once
+  // more, without those that have all their output tokens then. Empty when CanRunAhead says so or
+  // blocks run out.
+  StepPlan PlanAhead();
+
+  // Records what the oldest step in flight did. Forks begin here.
   CommittedStep Commit(const StepResult& result);
 
-  // May also be called while a step is in flight.
-  SchedulerNotices TakeNotices();
+  SchedulerNotices TakeNotices();  // also while a step is in flight
 
   // CHECK-fails when something is held although there is no sequence, or counts disagree.
   void CheckIdle() const;
@@ -86,6 +91,7 @@ class Scheduler {
   int32_t num_admitted() const { return static_cast<int32_t>(admitted_.all().size()); }
   int32_t num_free_slots() const { return static_cast<int32_t>(free_slots_.size()); }
   int32_t num_promised_blocks() const { return num_promised_; }
+  int32_t num_in_flight() const { return static_cast<int32_t>(steps_.size()); }
 
  private:
   Sequence& Find(SequenceId id);
@@ -96,7 +102,16 @@ class Scheduler {
   void Release(Sequence& sequence);
   void Preempt(Sequence& sequence);
   void Promise(Sequence& sequence, int64_t tokens);
+  // Whether sequences may change.
+  bool IsOpen() const { return steps_.empty() || (steps_.size() == 1 && steps_[0].OnlyDecodes()); }
   int32_t num_unpromised() const { return pool_.num_free() + pool_.num_cached() - num_promised_; }
+
+  // run_ahead.cc
+  // Not beyond max_steps_in_flight, behind work other than decoding or logits that the host reads,
+  // nor where a usual plan may serve somebody else sooner.
+  bool CanRunAhead() const;
+  bool TryOutlive(Sequence& sequence);
+  void FreeEnded(StepInFlight& step);
 
   // step_planning.cc
   void ReusePrefix(Sequence& sequence);
@@ -127,7 +142,7 @@ class Scheduler {
   int32_t num_promised_ = 0;                  // blocks of all sequences
   std::vector<SequenceSlot> released_slots_;  // for the next plan
   std::vector<TableEdit> table_edits_;        // for the next plan, before those of its rows
-  std::optional<StepInFlight> step_;
+  std::deque<StepInFlight> steps_;            // in flight, or being planned; the oldest first
   SchedulerNotices notices_;
   SchedulerCounts counts_;
 };

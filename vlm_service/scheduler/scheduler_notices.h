@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "vlm_service/scheduler/sequence_id.h"
@@ -30,7 +31,8 @@ struct SchedulerNotices {
 
 // Whose work a step did.
 struct CommittedStep {
-  std::vector<SequenceId> rows;    // one for each of StepResult::tokens
+  // One for each of StepResult::tokens; none where the sequence ended while the step was in flight.
+  std::vector<std::optional<SequenceId>> rows;
   std::vector<SequenceId> vision;  // whose pages were worked on
 };
 

@@ -8,15 +8,16 @@
 namespace glyph::vlm {
 
 CommittedStep Scheduler::Commit(const StepResult& result) {
-  GLYPH_CHECK(step_.has_value());
-  StepInFlight step = *std::exchange(step_, std::nullopt);
+  GLYPH_CHECK(!steps_.empty());
+  StepInFlight step = std::move(steps_.front());
+  steps_.pop_front();
   const LinearCost::Features vision_features = pages_.Commit(counts_);
   if (vision_features[1] > 0) cost_.vision.Observe(vision_features, result.vision_ms);
   if (!step.chunks.empty()) cost_.prefill.Observe(step.prefill_features, result.prefill_ms);
   if (!step.decode.empty()) {
     cost_.decode.Observe(step.decode_features, result.decode_ms);
   }
-  std::vector<SequenceId> rows;
+  std::vector<std::optional<SequenceId>> rows;
   rows.reserve(result.tokens.size());
   size_t next = 0;
   const auto next_token = [&] { return result.tokens.at(next++).token; };
@@ -28,9 +29,10 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
     if (!chunk.samples) continue;
     rows.push_back(chunk.id);
   }
-  for (const SequenceId id : std::vector(rows)) CommitToken(Find(id), next_token());
-  for (const SequenceId id : std::vector(rows)) {
-    Sequence& parent = Find(id);
+  const size_t num_chosen = rows.size();
+  for (size_t row = 0; row < num_chosen; ++row) CommitToken(Find(*rows[row]), next_token());
+  for (size_t row = 0; row < num_chosen; ++row) {
+    Sequence& parent = Find(*rows[row]);
     for (size_t i = 0; i < parent.spec.forks.size(); ++i) {
       rows.push_back(BeginFork(parent, i, next_token()));
     }
@@ -38,20 +40,28 @@ CommittedStep Scheduler::Commit(const StepResult& result) {
     parent.fork_slots.clear();
   }
   for (Sequence* sequence : step.decode) {
+    const int32_t token = next_token();
+    rows.push_back(sequence == nullptr ? std::nullopt : std::optional(sequence->spec.id));
+    if (sequence == nullptr) continue;
     CommitComputed(*sequence, 1);
-    CommitToken(*sequence, next_token());
-    rows.push_back(sequence->spec.id);
+    CommitToken(*sequence, token);
   }
   GLYPH_CHECK(next == result.tokens.size());
+  FreeEnded(step);
   return {std::move(rows), std::move(step.vision)};
 }
 
 std::optional<SequenceId> Scheduler::Abandon() {
-  GLYPH_CHECK(step_.has_value());
-  const StepInFlight step = *std::exchange(step_, std::nullopt);
-  std::vector<SequenceId> worked_for = step.vision;
-  for (const Sequence* sequence : step.decode) worked_for.push_back(sequence->spec.id);
-  for (const ChunkInFlight& chunk : step.chunks) worked_for.push_back(chunk.id);
+  GLYPH_CHECK(!steps_.empty());
+  std::vector<SequenceId> worked_for;
+  for (StepInFlight& step : std::exchange(steps_, {})) {
+    worked_for.insert(worked_for.end(), step.vision.begin(), step.vision.end());
+    for (const Sequence* sequence : step.decode) {
+      if (sequence != nullptr) worked_for.push_back(sequence->spec.id);
+    }
+    for (const ChunkInFlight& chunk : step.chunks) worked_for.push_back(chunk.id);
+    FreeEnded(step);
+  }
   pages_.Abandon();
   for (Sequence* sequence : std::vector(admitted_.all())) {
     released_slots_.insert(released_slots_.end(), sequence->fork_slots.begin(),

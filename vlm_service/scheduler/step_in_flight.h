@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "vlm_service/kv_cache/block_hash.h"
+#include "vlm_service/kv_cache/block_table.h"
 #include "vlm_service/scheduler/sequence.h"
 #include "vlm_service/scheduler/step_cost.h"
 
@@ -16,14 +17,23 @@ struct ChunkInFlight {
   bool samples = false;
 };
 
-// What Scheduler::Commit must know of the step that Plan made.
+// What a sequence held that ended while it had a row in flight.
+struct EndedRow {
+  SequenceSlot slot{};
+  BlockTable blocks;
+};
+
+// What Scheduler::Commit must know of a step that was planned.
 struct StepInFlight {
   std::vector<ChunkInFlight> chunks;
-  std::vector<Sequence*> decode;
+  std::vector<Sequence*> decode;   // null: the sequence has ended since
+  std::vector<EndedRow> ended;     // theirs
   std::vector<SequenceId> vision;  // whose pages are worked on
   LinearCost::Features decode_features = {};
   LinearCost::Features prefill_features = {};
   std::unordered_set<ContentHash> blocks;  // that the chunks complete
+
+  bool OnlyDecodes() const { return chunks.empty() && vision.empty(); }
 };
 
 }  // namespace glyph::vlm

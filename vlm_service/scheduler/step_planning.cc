@@ -9,8 +9,8 @@
 namespace glyph::vlm {
 
 StepPlan Scheduler::Plan() {
-  GLYPH_CHECK(!step_);
-  step_.emplace();
+  GLYPH_CHECK(steps_.empty());
+  steps_.emplace_back();
   StepPlan plan;
   PlanDecode(plan);
   PlanPrefill(plan);
@@ -18,7 +18,7 @@ StepPlan Scheduler::Plan() {
   plan.released_slots = std::exchange(released_slots_, {});
   plan.released_pages = pages_.cache().TakeReleased();
   if (plan.empty()) {
-    step_.reset();
+    steps_.clear();
     return plan;
   }
   plan.table_edits.insert(plan.table_edits.begin(), table_edits_.begin(), table_edits_.end());
@@ -30,7 +30,7 @@ StepPlan Scheduler::Plan() {
 // down, and the youngest of the lowest goes first.
 void Scheduler::PlanDecode(StepPlan& plan) {
   plan.decode.reserve(admitted_.all().size());
-  step_->decode.reserve(admitted_.all().size());
+  steps_.back().decode.reserve(admitted_.all().size());
   int64_t kv_tokens = 0;
   for (size_t i = 0; i < admitted_.all().size(); ++i) {
     Sequence* const sequence = admitted_.all()[i];
@@ -45,23 +45,24 @@ void Scheduler::PlanDecode(StepPlan& plan) {
     SyncTable(*sequence, index + 1, plan);
     plan.decode.push_back(
         {.slot = sequence->slot, .kv_length = index, .position = sequence->position(0, index)});
-    step_->decode.push_back(sequence);
+    steps_.back().decode.push_back(sequence);
     kv_tokens += index;
   }
-  step_->decode_features = StepCost::Decode(static_cast<int64_t>(plan.decode.size()), kv_tokens);
+  steps_.back().decode_features =
+      StepCost::Decode(static_cast<int64_t>(plan.decode.size()), kv_tokens);
 }
 
 void Scheduler::PlanPrefill(StepPlan& plan) {
   StepRoom room{.ms = budget_.idle_ms};
   if (!plan.decode.empty()) {
-    room.ms = budget_.decode_stretch * cost_.decode.Predict(step_->decode_features);
+    room.ms = budget_.decode_stretch * cost_.decode.Predict(steps_.back().decode_features);
   }
   for (Sequence* sequence : InOrder(Sequence::Phase::kPrefill)) {
     ReusePrefix(*sequence);
     // Pages first: a page that this step completes can be prefilled in it.
     const size_t num_slices = plan.vision.size();
     double planned_ms = pages_.Plan(*sequence, cost_, plan, room);
-    if (plan.vision.size() > num_slices) step_->vision.push_back(sequence->spec.id);
+    if (plan.vision.size() > num_slices) steps_.back().vision.push_back(sequence->spec.id);
     planned_ms += PlanChunk(*sequence, plan, room.ms);
     SharesOf(sequence->spec.priority).Charge(sequence->spec.id, planned_ms);
     if (room.ms <= 0 && !(plan.vision.empty() && plan.prefill.empty())) return;
@@ -180,7 +181,7 @@ double Scheduler::PlanChunk(Sequence& sequence, StepPlan& plan, double& budget_m
   // Another sequence computes the same block in this step: share it in the next one.
   const auto next_block = static_cast<size_t>(first / limits_.block_tokens);
   if (next_block < sequence.block_names.size() &&
-      step_->blocks.contains(sequence.block_names[next_block])) {
+      steps_.back().blocks.contains(sequence.block_names[next_block])) {
     return 0;
   }
   // Rather than a few tokens now, the whole block later, perhaps from the cache.
@@ -204,14 +205,14 @@ double Scheduler::PlanChunk(Sequence& sequence, StepPlan& plan, double& budget_m
           {sequence.slot, sequence.fork_slots[i], sequence.spec.forks[i].sampling});
     }
   }
-  step_->chunks.push_back({sequence.spec.id, count, samples});
+  steps_.back().chunks.push_back({sequence.spec.id, count, samples});
   for (size_t block = next_block; block < static_cast<size_t>(end / limits_.block_tokens) &&
                                   block < sequence.block_names.size();
        ++block) {
-    step_->blocks.insert(sequence.block_names[block]);
+    steps_.back().blocks.insert(sequence.block_names[block]);
   }
   const auto features = StepCost::Prefill(count, first);
-  for (size_t i = 0; i < features.size(); ++i) step_->prefill_features[i] += features[i];
+  for (size_t i = 0; i < features.size(); ++i) steps_.back().prefill_features[i] += features[i];
   const double planned_ms = cost_.prefill.Predict(features);
   budget_ms -= planned_ms;
   return planned_ms;

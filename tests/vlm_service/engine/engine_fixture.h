@@ -20,7 +20,8 @@ inline constexpr ExecutorLimits kLimits = {.num_blocks = 40,
                                            .block_tokens = 8,
                                            .max_slots = 2,
                                            .max_vision_tokens = 60,
-                                           .context_tokens = 200};
+                                           .context_tokens = 200,
+                                           .max_steps_in_flight = 2};
 inline constexpr int32_t kStopId = 500;
 
 inline absl::Duration SteadyNow() {

@@ -27,9 +27,9 @@ TEST_F(EngineTest, CancelsWithinOneStep) {
   executor_->Resume();
   EXPECT_EQ(sink_->AwaitEnd().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(sink_->tokens().size(), 4u);
-  EXPECT_EQ(engine_->Stats().counts.kv_blocks_used, 0);
   EXPECT_EQ(engine_->Stats().counts.cancelled, 1);
   executor_->AwaitNoSlots();
+  EXPECT_EQ(engine_->Stats().counts.kv_blocks_used, 0);
 }
 
 TEST_F(EngineTest, CancelsARequestThatWaitsForItsPages) {

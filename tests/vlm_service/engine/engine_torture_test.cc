@@ -20,7 +20,8 @@ constexpr ExecutorLimits kSmall = {.num_blocks = 40,
                                    .max_slots = 8,
                                    .max_vision_tokens = 60,
                                    .context_tokens = 300,
-                                   .vision_layers = 3};
+                                   .vision_layers = 3,
+                                   .max_steps_in_flight = 2};
 constexpr ExecutorLimits kAlone = {.num_blocks = 40,
                                    .block_tokens = 8,
                                    .max_slots = 1,

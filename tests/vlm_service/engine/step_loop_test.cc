@@ -266,6 +266,7 @@ TEST_F(StepLoopTest, CountsWhatItDid) {
   SendPage(*id, *sink_, stream, kPage);
   engine_->FinishPrompt(*id, stream.Text({7}));
   ASSERT_TRUE(sink_->AwaitEnd().ok());
+  executor_->AwaitNoSlots();
   const EngineStats stats = engine_->Stats();
   EXPECT_EQ(stats.kv_blocks_total, 40);
   EXPECT_EQ(stats.block_tokens, 8);

@@ -77,7 +77,7 @@ class SchedulerFixture : public testing::Test {
     return ids;
   }
 
-  // What the step in flight did, every row `token`.
+  // What the oldest step in flight did, every row `token`; the rows of sequences that go on.
   std::vector<SequenceId> Commit(const StepPlan& plan, int32_t token = 7) {
     StepResult result;
     size_t num_rows = plan.forks.size() + plan.decode.size();
@@ -87,7 +87,11 @@ class SchedulerFixture : public testing::Test {
     result.vision_ms = static_cast<double>(plan.vision.size());
     result.prefill_ms = static_cast<double>(plan.prefill.size());
     result.decode_ms = static_cast<double>(plan.decode.size());
-    return scheduler_->Commit(result).rows;
+    std::vector<SequenceId> rows;
+    for (const std::optional<SequenceId> row : scheduler_->Commit(result).rows) {
+      if (row.has_value()) rows.push_back(*row);
+    }
+    return rows;
   }
   StepPlan Step() {
     scheduler_->Admit();

@@ -24,6 +24,7 @@ struct Config {
   int spoils = 0;         // per mille of steps: NaN
   int failures = 0;       // per mille of steps: out of memory
   bool preempts = false;  // it is expected to happen
+  bool outlives = false;  // rows in flight are expected to outlive their sequences
 };
 
 // What the test knows of one request.
@@ -52,10 +53,9 @@ class RandomPlans {
     CancelSome();
     if (Below(1000) < config_.spoils) executor_.SpoilNextChunk();
     if (Below(1000) < config_.spoils) executor_.SpoilNextPage();
-    scheduler_.Admit();
     Run();
     const std::set<SequenceId> open = Open();
-    ExpectConsistent(scheduler_, open, config_.limits);
+    if (scheduler_.num_in_flight() == 0) ExpectConsistent(scheduler_, open, config_.limits);
     patience_.Observe(scheduler_, open);
     if (num_steps_ % 16 == 0) scheduler_.CheckIdle();
     if (!config_.budget.reuse_prefixes && num_steps_ % 4 == 0) ScrambleFreeBlocks();
@@ -65,6 +65,7 @@ class RandomPlans {
   void Drain() {
     for (int step = 0; step < 20000 && !clients_.empty(); ++step) Step(/*arrivals=*/false);
     ASSERT_TRUE(clients_.empty());
+    while (scheduler_.num_in_flight() > 0) Run();
     Run();  // hands the last releases over
     scheduler_.CheckIdle();
     EXPECT_EQ(executor_.num_used_slots(), 0);
@@ -77,16 +78,18 @@ class RandomPlans {
     const SchedulerCounts& counts = scheduler_.counts();
     std::printf(
         "%s: %d requests, %d samples compared, %d cancelled, %d with NaN, %d out of memory, %ld "
-        "preemptions, "
+        "preemptions, %d steps ahead, "
         "%ld tokens run, %ld reused, %ld pages encoded, %ld reused, longest wait %d steps\n",
         config_.name, num_begun_, num_compared_, num_cancelled_, num_not_finite_, num_failed_,
-        counts.preemptions, counts.prefilled_tokens, counts.reused_tokens, counts.pages_encoded,
-        counts.pages_reused, patience_.longest());
+        counts.preemptions, num_ahead_, counts.prefilled_tokens, counts.reused_tokens,
+        counts.pages_encoded, counts.pages_reused, patience_.longest());
     EXPECT_GT(num_compared_, num_steps_ / 40);
     EXPECT_GT(num_cancelled_, 0);
     EXPECT_GT(counts.pages_encoded, 0);
     EXPECT_EQ(num_not_finite_ > 0, config_.spoils > 0);
     EXPECT_EQ(num_failed_ > 0, config_.failures > 0);
+    EXPECT_EQ(num_ahead_ > 0, config_.limits.max_steps_in_flight > 1);
+    EXPECT_TRUE(!config_.outlives || num_outlived_ > 0);
     EXPECT_TRUE(!config_.preempts || counts.preemptions > 0);
     if (config_.budget.reuse_prefixes) {
       EXPECT_GT(counts.reused_tokens, 0);
@@ -138,13 +141,17 @@ class RandomPlans {
 
   void Run() {
     if (Below(2) == 0) TakeNotices();
-    StepPlan plan = scheduler_.Plan();
-    if (plan.empty()) return TakeNotices();
-    if (Below(1000) < config_.failures) {
-      executor_.FailNextStep(absl::ResourceExhaustedError("memory"), Below(2) == 0);
+    if (scheduler_.num_in_flight() == 0) {
+      scheduler_.Admit();
+      StepPlan plan = scheduler_.Plan();
+      if (plan.empty()) return TakeNotices();
+      Submit(std::move(plan));
     }
-    executor_.Submit(std::move(plan));
     if (Below(2) == 0) TakeNotices();
+    if (StepPlan ahead; Below(3) > 0 && !(ahead = scheduler_.PlanAhead()).empty()) {
+      ++num_ahead_;
+      Submit(std::move(ahead));
+    }
     absl::StatusOr<StepResult> collected = executor_.Collect();
     if (!collected.ok()) return FailNewest();
     StepResult& result = *collected;
@@ -155,12 +162,27 @@ class RandomPlans {
     const CommittedStep step = scheduler_.Commit(result);
     TakeNotices();
     ASSERT_EQ(step.rows.size(), result.tokens.size());
-    ASSERT_EQ(std::set<SequenceId>(step.rows.begin(), step.rows.end()).size(), step.rows.size());
-    for (const SequenceId id : step.rows) OwnerOf(id)->second.tokens[id];  // forks begin
-    for (size_t i = 0; i < step.rows.size(); ++i) TakeToken(step.rows[i], result.tokens[i]);
+    std::set<SequenceId> rows;
+    for (const std::optional<SequenceId> id : step.rows) {
+      if (!id.has_value()) continue;
+      ASSERT_TRUE(rows.insert(*id).second);
+      OwnerOf(*id)->second.tokens[*id];  // forks begin
+    }
+    num_outlived_ += static_cast<int>(step.rows.size() - rows.size());
+    for (size_t i = 0; i < step.rows.size(); ++i) {
+      if (step.rows[i].has_value()) TakeToken(*step.rows[i], result.tokens[i]);
+    }
+  }
+
+  void Submit(StepPlan plan) {
+    if (Below(1000) < config_.failures) {
+      executor_.FailNextStep(absl::ResourceExhaustedError("memory"), Below(2) == 0);
+    }
+    executor_.Submit(std::move(plan));
   }
 
   void FailNewest() {
+    if (scheduler_.num_in_flight() > 1) executor_.Collect().IgnoreError();
     const std::optional<SequenceId> newest = scheduler_.Abandon();
     EXPECT_EQ(scheduler_.num_admitted(), 0);
     if (!newest.has_value()) return;
@@ -266,6 +288,8 @@ class RandomPlans {
   int num_cancelled_ = 0;
   int num_not_finite_ = 0;
   int num_failed_ = 0;
+  int num_ahead_ = 0;     // steps that were planned before the last was committed
+  int num_outlived_ = 0;  // their rows whose sequences had ended
 };
 
 constexpr ExecutorLimits kRoomy = {.num_blocks = 200,
@@ -276,6 +300,11 @@ constexpr ExecutorLimits kRoomy = {.num_blocks = 200,
                                    .vision_layers = 3,
                                    .vision_unit_tokens = 7};
 
+ExecutorLimits Ahead(ExecutorLimits limits) {
+  limits.max_steps_in_flight = 2;
+  return limits;
+}
+
 ExecutorLimits With(int32_t num_blocks, int32_t max_slots, int64_t max_vision_tokens) {
   ExecutorLimits limits = kRoomy;
   limits.num_blocks = num_blocks;
@@ -285,7 +314,7 @@ ExecutorLimits With(int32_t num_blocks, int32_t max_slots, int64_t max_vision_to
 }
 
 const std::vector<Config> kConfigs = {
-    {.name = "roomy", .limits = kRoomy, .budget = {}, .range = {.max_samples = 8}},
+    {.name = "roomy", .limits = Ahead(kRoomy), .budget = {}, .range = {.max_samples = 8}},
     {.name = "no caches, any chunks",
      .limits = kRoomy,
      .budget = {.idle_ms = 3, .quantum_ms = 10, .max_chunk_tokens = 30, .reuse_prefixes = false},
@@ -296,7 +325,7 @@ const std::vector<Config> kConfigs = {
      .range = {.max_page_tokens = 30, .max_outputs = 100, .max_samples = 4},
      .preempts = true},
     {.name = "a small pool without caches",
-     .limits = With(50, 12, 60),
+     .limits = Ahead(With(50, 12, 60)),
      .budget = {.idle_ms = 5, .quantum_ms = 20, .reuse_prefixes = false},
      .range = {.max_page_tokens = 30, .max_outputs = 100, .max_samples = 4, .num_priorities = 2},
      .preempts = true},
@@ -306,7 +335,7 @@ const std::vector<Config> kConfigs = {
      .range = {.max_pages = 9, .max_page_tokens = 30, .max_text = 4, .max_samples = 8},
      .max_open = 24},
     {.name = "NaN",
-     .limits = With(80, 10, 60),
+     .limits = Ahead(With(80, 10, 60)),
      .budget = {.idle_ms = 5, .quantum_ms = 20},
      .range = {.max_page_tokens = 30, .max_samples = 4},
      .spoils = 10},
@@ -315,8 +344,17 @@ const std::vector<Config> kConfigs = {
      .budget = {.idle_ms = 5, .quantum_ms = 20},
      .range = {.max_page_tokens = 30, .max_samples = 4},
      .failures = 10},
+    {.name = "a few who mostly decode",
+     .limits = Ahead(With(60, 4, 60)),
+     .budget = {},
+     .range = {.max_page_tokens = 30, .max_outputs = 100, .max_samples = 2},
+     .max_open = 3,
+     .cancels = 30,
+     .spoils = 5,
+     .failures = 5,
+     .outlives = true},
     {.name = "memory runs out without caches",
-     .limits = With(80, 10, 60),
+     .limits = Ahead(With(80, 10, 60)),
      .budget = {.idle_ms = 3, .quantum_ms = 20, .reuse_prefixes = false},
      .range = {.max_page_tokens = 30, .max_samples = 8},
      .failures = 10},

@@ -37,7 +37,7 @@ int64_t DecodeBytes(const CudaOpsOptions& options) {
 
 int64_t CudaOps::WorkspaceBytes(const CudaOpsOptions& options) {
   constexpr int64_t kAlignments = 4096;
-  return Staging::kStepBytes + kGemmBytes + kCudnnBytes + kPixelBytes + DecodeBytes(options) +
+  return Staging::kBytes + kGemmBytes + kCudnnBytes + kPixelBytes + DecodeBytes(options) +
          kAlignments;
 }
 

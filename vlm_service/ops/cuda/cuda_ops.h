@@ -55,6 +55,7 @@ class CudaOps final : public Ops {
   at::Tensor Keep(const at::Tensor& tensor) override;
   ops::LinearWeights KeepLinear(const at::Tensor& weight, const at::Tensor& bias,
                                 at::ScalarType type) override;
+  void BeginStep() override { staging_.BeginStep(); }
   at::Tensor Stage(std::span<const int32_t> values) override;
   void Write(at::Tensor& to, std::span<const int32_t> values) override;
   void Repeat(int64_t key, const std::function<void()>& work) override { graphs_.Run(key, work); }

@@ -20,9 +20,7 @@ std::byte* AllocatePinned(int64_t bytes) {
 }  // namespace
 
 Staging::Staging(DeviceMemory& memory, cudaStream_t stream)
-    : stream_(stream),
-      device_(memory.Take("workspace", kStepBytes)),
-      pinned_(AllocatePinned(kStepBytes)) {
+    : stream_(stream), device_(memory.Take("workspace", kBytes)), pinned_(AllocatePinned(kBytes)) {
   for (Piece& piece : pieces_) {
     piece.pinned = AllocatePinned(kPieceBytes);
     CheckCuda(cudaEventCreateWithFlags(&piece.copied, cudaEventDisableTiming), "event");
@@ -37,17 +35,22 @@ Staging::~Staging() {
   cudaFreeHost(pinned_);
 }
 
+void Staging::BeginStep() {
+  half_ = kStepBytes - half_;
+  used_ = 0;
+}
+
 std::byte* Staging::Reserve(int64_t bytes) {
   const int64_t reserved = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   TORCH_CHECK_WITH(OutOfMemoryError, used_ + reserved <= kStepBytes, "a step's values take ",
                    used_ + reserved, " bytes, above ", kStepBytes);
-  std::byte* place = pinned_ + used_;
+  std::byte* place = pinned_ + half_ + used_;
   used_ += reserved;
   return place;
 }
 
 std::byte* Staging::Stage(std::span<const std::byte> bytes) {
-  std::byte* to = device_ + used_;
+  std::byte* to = device_ + half_ + used_;
   Write(to, bytes);
   return to;
 }
