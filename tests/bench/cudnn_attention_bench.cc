@@ -28,7 +28,8 @@ namespace {
 using vlm::kernels::CudnnAttention;
 using vlm::kernels::CudnnAttentionArgs;
 using vlm::kernels::CudnnAttentionRows;
-using vlm::kernels::RowBucket;
+using vlm::kernels::QueryBound;
+using vlm::kernels::TokenBound;
 using Spec = vlm::kernels::CudnnAttentionSpec;
 
 constexpr int64_t kDim = 128;
@@ -38,7 +39,7 @@ struct Case {
   std::string name;
   Spec::Mask mask = Spec::Mask::kFull;
   Spec::Rows rows = Spec::Rows::kExact;
-  bool bucket = false;  // bounds are buckets, not the actual rows
+  bool bucket = false;  // bounds are few, not the actual rows
   bool paged = false;
   bool fused = true;  // k and v lie in the rows of q
   int32_t heads = 0;
@@ -132,8 +133,8 @@ class Arrays {
     spec_.share_kernels = c.share_kernels;
     spec_.heads = c.heads;
     spec_.kv_heads = c.kv_heads;
-    spec_.rows_q = bounded && c.bucket ? RowBucket(c.rows_q) : c.rows_q;
-    spec_.rows_k = bounded && c.bucket ? RowBucket(c.rows_k) : c.rows_k;
+    spec_.rows_q = bounded && c.bucket ? QueryBound(c.rows_q) : c.rows_q;
+    spec_.rows_k = bounded && c.bucket ? TokenBound(c.rows_k) : c.rows_k;
     spec_.out.row = c.heads * kDim;
     const int64_t kv_width = c.kv_heads * kDim;
     spec_.q.row = (c.heads + 2 * c.kv_heads) * kDim;
@@ -362,7 +363,7 @@ void AddForms(const std::string& name, Case base, bool all, std::vector<Case>& c
     add("exact", Spec::Rows::kExact, false);
     if (all) add("exact, shared", Spec::Rows::kExact, false).share_kernels = true;
   }
-  add("at most, bucket", Spec::Rows::kAtMost, true);
+  add("at most, bound", Spec::Rows::kAtMost, true);
   if (all) add("at most", Spec::Rows::kAtMost, false);
 }
 

@@ -56,12 +56,19 @@ struct CudnnAttentionRows {
   alignas(16) int32_t rows_k;
 };
 
-// The bound that stands for `rows` in a spec, so that few plans serve all lengths: the least of
-// 128, 192, 256, 384, 512, 768, ... that is not below.
-constexpr int64_t RowBucket(int64_t rows) {
-  int64_t bucket = 128;
-  while (bucket < rows) bucket += (bucket & (bucket - 1)) == 0 ? bucket / 2 : bucket / 3;
-  return bucket;
+// The bounds that stand for the queries of a chunk and for the tokens they see, so that a handful
+// of plans, each of which brings code onto the device, serves all lengths: the least of 128, 512,
+// 2048, 8192, ... and of 2048, 16384, 131072, ... that is not below. Kernels end where the actual
+// rows do.
+constexpr int64_t QueryBound(int64_t rows) {
+  int64_t bound = 128;
+  while (bound < rows) bound *= 4;
+  return bound;
+}
+constexpr int64_t TokenBound(int64_t tokens) {
+  int64_t bound = 2048;
+  while (bound < tokens) bound *= 8;
+  return bound;
 }
 
 }  // namespace glyph::vlm::kernels

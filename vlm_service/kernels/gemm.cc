@@ -12,11 +12,17 @@
 namespace glyph::vlm::kernels {
 namespace {
 
-// Numbers of rows vary with every prefill chunk: past this many, the ways are chosen anew.
-constexpr size_t kMaxChosen = 16384;
 constexpr int kTunedWays = 8;
 constexpr int kTunedRuns = 5;
 constexpr uint32_t kMaxAlignment = 256;
+
+// 1, 2, 3, 4, 6, 8, 12, 16, ...: the least that is not below.
+int64_t RowBucket(int64_t rows) {
+  int64_t power = 1;
+  while (2 * power <= rows) power *= 2;
+  if (rows == power) return power;
+  return rows <= power + power / 2 ? power + power / 2 : 2 * power;
+}
 
 // The alignment in bytes, at most 256, that all pointers share.
 uint32_t SharedAlignment(const GemmParams& p) {
@@ -166,13 +172,16 @@ Gemm::Key Gemm::KeyOf(const GemmParams& p) {
              p.bias != nullptr, SharedAlignment(p));
 }
 
-absl::StatusOr<cublasLtMatmulAlgo_t> Gemm::Choose(const GemmParams& p, Call& call) {
+absl::StatusOr<cublasLtMatmulAlgo_t> Gemm::Choose(const GemmParams& params) {
+  if (const auto tuned = tuned_.find(KeyOf(params)); tuned != tuned_.end()) return tuned->second;
+  GemmParams p = params;
+  p.rows = RowBucket(params.rows);
   const Key key = KeyOf(p);
-  if (const auto tuned = tuned_.find(key); tuned != tuned_.end()) return tuned->second;
   if (const auto chosen = chosen_.find(key); chosen != chosen_.end()) return chosen->second;
+  Call call;
+  if (absl::Status status = CublasStatus(call.Init(p), p); !status.ok()) return status;
   const std::vector<cublasLtMatmulAlgo_t> ways = call.Ways(*this, p, 1);
   if (ways.empty()) return NoWay(p);
-  if (chosen_.size() >= kMaxChosen) chosen_.clear();
   chosen_.emplace(key, ways.front());
   return ways.front();
 }
@@ -182,7 +191,7 @@ absl::Status Gemm::Run(const GemmParams& params, cudaStream_t stream) {
   if (params.rows == 0) return absl::OkStatus();
   Call call;
   if (absl::Status status = CublasStatus(call.Init(params), params); !status.ok()) return status;
-  const absl::StatusOr<cublasLtMatmulAlgo_t> way = Choose(params, call);
+  const absl::StatusOr<cublasLtMatmulAlgo_t> way = Choose(params);
   if (!way.ok()) return way.status();
   return CublasStatus(call.Enqueue(*this, params, *way, stream), params);
 }

@@ -28,10 +28,11 @@ struct GemmParams {
   int64_t y_stride;
 };
 
-// Linear maps of many rows by cuBLASLt. The way to compute each shape is chosen once and kept, so
-// the results of a shape are the same every time, but differ in rounding from those of another
-// number of rows. Not thread-safe; calls must be ordered on the device (one stream), as they share
-// the workspace.
+// Linear maps of many rows by cuBLASLt. The way to compute a shape is chosen once, for 1, 2, 3, 4,
+// 6, 8, 12, 16, ... rows and those up to there, so that a process soon has all the code it needs on
+// the device. Results of a shape are the same every time, but differ in rounding from those of
+// another number of rows. Not thread-safe; calls must be ordered on the device (one stream), as
+// they share the workspace.
 //
 //   auto gemm = Gemm::Create(workspace, workspace_bytes);  // 32 MiB is enough on Hopper
 //   RETURN_IF_ERROR((*gemm)->Run(params, stream));
@@ -61,7 +62,7 @@ class Gemm {
 
   Gemm(cublasLtHandle_t handle, void* workspace, size_t workspace_bytes);
   static Key KeyOf(const GemmParams& params);
-  absl::StatusOr<cublasLtMatmulAlgo_t> Choose(const GemmParams& params, Call& call);
+  absl::StatusOr<cublasLtMatmulAlgo_t> Choose(const GemmParams& params);
   absl::StatusOr<float> Measure(const GemmParams& params, Call& call,
                                 const cublasLtMatmulAlgo_t& way, cudaStream_t stream);
 

@@ -17,7 +17,7 @@ int64_t Patches(const VisionConfig& config, int64_t tokens) {
 int64_t TextValues(const TextConfig& config, int64_t rows, int64_t chosen, int64_t wide_rows) {
   const int64_t heads = 2 * (config.num_heads + config.num_kv_heads);
   const int64_t wide = std::min(rows, wide_rows);
-  return 3 * rows * config.hidden_size + kernels::RowBucket(rows) * heads * config.head_dim +
+  return 3 * rows * config.hidden_size + kernels::QueryBound(rows) * heads * config.head_dim +
          3 * wide * config.intermediate_size + chosen * (config.hidden_size + config.vocab_size);
 }
 

@@ -177,7 +177,9 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
     cache_rows[i] = slots_.CacheRow(table, chunk.first + i);
   }
   SequenceSlots::Table blocks = table;
-  blocks.resize(2 * table.size(), table.front());
+  const int64_t table_tokens = ops_->TableTokens(chunk.first + count);
+  blocks.resize(std::max(table.size(), static_cast<size_t>(limits_.BlocksFor(table_tokens))),
+                table.front());
   arena_->Reset();
   at::Tensor hidden = arena_->Take(count, config_.text.hidden_size);
   ops_->GatherRows(hidden, weights_->text().embedding, ops_->Stage(chunk.ids));

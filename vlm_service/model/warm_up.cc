@@ -19,8 +19,7 @@ constexpr SequenceSlot kSlot{0};
 constexpr PageId kPage{-1};  // the scheduler's begin at 0
 // All tokens of all tables lie here: nothing else is written.
 constexpr BlockId kBlock{0};
-constexpr int64_t kContextChunk = 128;  // tokens that are read after a context
-constexpr int64_t kWholePages = 2048;   // image tokens; larger pages go into their first layer only
+constexpr int64_t kWholePages = 2048;  // image tokens; larger pages go into their first layer only
 
 absl::Status Run(StepExecutor& executor, StepPlan plan) {
   executor.Submit(std::move(plan));
@@ -92,13 +91,15 @@ absl::Status ReadPrompts(StepExecutor& executor, int64_t max_chunk_tokens) {
   for (const int64_t count : Sizes(std::min(max_chunk_tokens, longest))) {
     GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, 0, count)));
   }
-  const int64_t count = std::min(max_chunk_tokens, kContextChunk);
-  for (const int64_t context : Sizes(longest)) {
-    if (context <= count) continue;
-    GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, context - count, count)));
+  // Attention goes by bounds of both (kernels/cudnn_attention_spec.h): the least beyond each.
+  for (int64_t count = 128; count / 4 < max_chunk_tokens; count *= 4) {
+    for (int64_t tokens = 2049; tokens <= longest; tokens = 8 * tokens - 7) {
+      const int64_t rows = std::min(count, max_chunk_tokens);
+      const int64_t first = std::max<int64_t>(0, tokens - rows);
+      GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, first, rows)));
+    }
   }
-  if (2 * max_chunk_tokens > longest) return absl::OkStatus();
-  return Run(executor, ChunkStep(limits, max_chunk_tokens, max_chunk_tokens));
+  return absl::OkStatus();
 }
 
 SamplingParams EveryFeature() {

@@ -52,8 +52,8 @@ class Problem {
   explicit Problem(const Case& c)
       : case_(c),
         bounded_(c.rows != Spec::Rows::kExact),
-        bound_q_(bounded_ ? RowBucket(c.rows_q) : c.rows_q),
-        bound_k_(bounded_ ? RowBucket(c.rows_k) : c.rows_k),
+        bound_q_(bounded_ ? QueryBound(c.rows_q) : c.rows_q),
+        bound_k_(bounded_ ? TokenBound(c.rows_k) : c.rows_k),
         q_stride_((c.heads + 2 * c.kv_heads) * kDim + c.gap),
         kv_stride_(2 * c.kv_heads * kDim),
         out_stride_(c.heads * kDim + c.gap),
@@ -286,13 +286,14 @@ std::vector<Case> AllCases() {
 }
 INSTANTIATE_TEST_SUITE_P(Cases, CudnnAttentionTest, testing::ValuesIn(AllCases()));
 
-TEST(CudnnAttentionSpecTest, BucketsAreNotBelowAndAtMostHalfAbove) {
-  EXPECT_EQ(RowBucket(1), 128);
-  EXPECT_EQ(RowBucket(128), 128);
-  EXPECT_EQ(RowBucket(129), 192);
-  EXPECT_EQ(RowBucket(193), 256);
-  EXPECT_EQ(RowBucket(29600), 32768);
-  EXPECT_EQ(RowBucket(86580), 98304);
+TEST(CudnnAttentionSpecTest, BoundsAreFewAndNotBelow) {
+  EXPECT_EQ(QueryBound(1), 128);
+  EXPECT_EQ(QueryBound(128), 128);
+  EXPECT_EQ(QueryBound(129), 512);
+  EXPECT_EQ(QueryBound(8192), 8192);
+  EXPECT_EQ(TokenBound(1), 2048);
+  EXPECT_EQ(TokenBound(2049), 16384);
+  EXPECT_EQ(TokenBound(131072), 131072);
 }
 
 TEST(CudnnAttentionPlanTest, RefusesWhatDoesNotFitTogether) {
