@@ -28,12 +28,15 @@ constexpr int64_t kGraphBytes = int64_t{16} << 20;  // of one, at most
 constexpr int64_t kNumGraphs = 24;                  // CudaOps::PaddedRows of 256 rows
 constexpr int64_t kSlack = 64 * 32;                 // values that rounding adds to a pass
 
-// Values of TextDecoder's tensors in a pass of `rows`, `chosen` of which choose a token.
-int64_t TextValues(const TextConfig& config, int64_t rows, int64_t chosen) {
+// Values of TextDecoder's tensors in a pass of `rows`, `chosen` of which choose a token. The
+// residual is float32: as large as two tensors of bfloat16.
+int64_t TextValues(const TextConfig& config, ModelDType dtype, int64_t rows, int64_t chosen) {
+  const int64_t hidden_states = dtype == ModelDType::kFloat32 ? 3 : 4;
   const int64_t heads = 2 * (config.num_heads + config.num_kv_heads);
   const int64_t wide = std::min(rows, CudaOps::kWideRows);
-  return 3 * rows * config.hidden_size + kernels::RowBucket(rows) * heads * config.head_dim +
-         3 * wide * config.intermediate_size + chosen * (config.hidden_size + config.vocab_size);
+  return hidden_states * rows * config.hidden_size +
+         kernels::RowBucket(rows) * heads * config.head_dim + 3 * wide * config.intermediate_size +
+         chosen * (config.hidden_size + config.vocab_size);
 }
 
 // Values of VisionEncoder's tensors while a page begins, or in a unit.
@@ -69,8 +72,8 @@ struct Sizes {
 Sizes SizesFor(const ModelConfig& config, const ExecutorOptions& options, int64_t padded_slots) {
   const int64_t patches =
       options.max_vision_tokens / 2 * config.vision.merge_size * config.vision.merge_size;
-  return {.arena = std::max({TextValues(config.text, options.max_chunk_tokens, 1),
-                             TextValues(config.text, padded_slots, padded_slots),
+  return {.arena = std::max({TextValues(config.text, options.dtype, options.max_chunk_tokens, 1),
+                             TextValues(config.text, options.dtype, padded_slots, padded_slots),
                              VisionValues(config.vision, patches)}) +
                    kSlack,
           .page = PageValues(config.vision, patches)};

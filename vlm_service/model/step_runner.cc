@@ -160,7 +160,7 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
   SequenceSlots::Table blocks = table;
   blocks.resize(2 * table.size(), table.front());
   arena_->Reset();
-  at::Tensor hidden = arena_->Take(count, config_.text.hidden_size);
+  at::Tensor hidden = arena_->Take(count, config_.text.hidden_size, at::kFloat);
   ops_->GatherRows(hidden, weights_->text().embedding, ops_->Stage(chunk.ids));
   for (const PageRows& page : chunk.pages) {
     at::Tensor rows = hidden.narrow(0, page.first_token, page.num_tokens);
@@ -179,7 +179,7 @@ void StepRunner::RunDecode(std::span<const DecodeWork> rows, std::vector<Sampled
   at::Tensor& logits = decode_logits_[padded];
   ops_->Repeat(padded, [&] {
     arena_->Reset();
-    at::Tensor hidden = arena_->Take(padded, config_.text.hidden_size);
+    at::Tensor hidden = arena_->Take(padded, config_.text.hidden_size, at::kFloat);
     const at::Tensor slots = decode_inputs_.slots(padded);
     ops_->EmbedSlots(hidden, weights_->text().embedding, chooser_->last_tokens(), slots);
     decoder_.Forward({.positions = decode_inputs_.positions(padded),
