@@ -134,7 +134,7 @@ class Arrays {
     spec_.heads = c.heads;
     spec_.kv_heads = c.kv_heads;
     spec_.rows_q = bounded && c.bucket ? QueryBound(c.rows_q) : c.rows_q;
-    spec_.rows_k = bounded && c.bucket ? TokenBound(c.rows_k) : c.rows_k;
+    spec_.rows_k = bounded && c.bucket ? TokenBound(c.rows_q, c.rows_k) : c.rows_k;
     spec_.out.row = c.heads * kDim;
     const int64_t kv_width = c.kv_heads * kDim;
     spec_.q.row = (c.heads + 2 * c.kv_heads) * kDim;

@@ -102,45 +102,57 @@ class Bench {
     std::printf("\n");
   }
 
-  void Norms(int64_t rows, int64_t width) {
-    const int64_t row = rows * width * kBf16;
-    const std::string of = " " + std::to_string(width);
-    Run("RmsNorm" + of, rows, 2 * row, 2 * row, [&](char* memory, cudaStream_t stream) {
-      return LaunchRmsNorm({.x = memory,
-                            .x_stride = width,
+  // Of rows of kHidden in float32, the residual.
+  void TextNorms(int64_t rows) {
+    const int64_t row = rows * kHidden * kBf16;
+    Run("RmsNorm of float32 4096", rows, 3 * row, 3 * row, [&](char* memory, cudaStream_t stream) {
+      return LaunchRmsNorm({.x_element = Element::kFloat32,
+                            .x = memory,
+                            .x_stride = kHidden,
                             .weight = weight_,
-                            .out = memory + row,
-                            .out_stride = width,
+                            .out = memory + 2 * row,
+                            .out_stride = kHidden,
                             .rows = rows,
-                            .width = width,
+                            .width = kHidden,
                             .eps = 1e-5f},
                            stream);
     });
-    const auto add = [&](char* memory, const void* weight, cudaStream_t stream) {
-      return LaunchAddRmsNorm({.residual = memory,
-                               .residual_stride = width,
-                               .x = memory + row,
-                               .x_stride = width,
-                               .weight = weight,
+    Run("AddRmsNorm and next 4096", rows, 4 * row, 6 * row, [&](char* memory, cudaStream_t stream) {
+      return LaunchAddRmsNorm({.residual = reinterpret_cast<float*>(memory),
+                               .residual_stride = kHidden,
+                               .x = memory + 2 * row,
+                               .x_stride = kHidden,
+                               .weight = weight_,
                                .next_weight = weight_,
-                               .out = memory + 2 * row,
-                               .out_stride = width,
+                               .out = memory + 3 * row,
+                               .out_stride = kHidden,
                                .rows = rows,
-                               .width = width,
+                               .width = kHidden,
                                .eps = 1e-5f},
                               stream);
-    };
-    Run("AddRmsNorm and next" + of, rows, 3 * row, 4 * row,
-        [&](char* memory, cudaStream_t stream) { return add(memory, weight_, stream); });
-    Run("Add and next RmsNorm" + of, rows, 3 * row, 4 * row,
-        [&](char* memory, cudaStream_t stream) { return add(memory, nullptr, stream); });
-    Run("Add" + of, rows, 2 * row, 3 * row, [&](char* memory, cudaStream_t stream) {
+    });
+  }
+
+  void VisionNorms() {
+    const int64_t row = kPatches * kVisionHidden * kBf16;
+    Run("RmsNorm 1536", kPatches, 2 * row, 2 * row, [&](char* memory, cudaStream_t stream) {
+      return LaunchRmsNorm({.x = memory,
+                            .x_stride = kVisionHidden,
+                            .weight = weight_,
+                            .out = memory + row,
+                            .out_stride = kVisionHidden,
+                            .rows = kPatches,
+                            .width = kVisionHidden,
+                            .eps = 1e-5f},
+                           stream);
+    });
+    Run("Add 1536", kPatches, 2 * row, 3 * row, [&](char* memory, cudaStream_t stream) {
       return LaunchAdd({.residual = memory,
-                        .residual_stride = width,
+                        .residual_stride = kVisionHidden,
                         .x = memory + row,
-                        .x_stride = width,
-                        .rows = rows,
-                        .width = width},
+                        .x_stride = kVisionHidden,
+                        .rows = kPatches,
+                        .width = kVisionHidden},
                        stream);
     });
   }
@@ -160,7 +172,7 @@ class Bench {
   }
 
   void Text(int64_t rows) {
-    Norms(rows, kHidden);
+    TextNorms(rows);
     SiluMul(rows, kMlp);
     TextRotary(rows);
     Embed(rows);
@@ -220,33 +232,33 @@ class Bench {
     const int32_t* ids_on_device = Upload(ids);
     const int32_t* slots_on_device = Upload(slots);
     const char* table = pool_.Piece(0, kVocabulary * kRowBytes);
-    Run("GatherRows 4096", rows, rows * kRowBytes, 2 * rows * kRowBytes,
+    Run("GatherRows 4096", rows, 2 * rows * kRowBytes, 3 * rows * kRowBytes,
         [&](char* memory, cudaStream_t stream) {
           return LaunchGatherRows({.source = table,
-                                   .source_stride_bytes = kRowBytes,
+                                   .source_stride = kHidden,
                                    .indices = ids_on_device,
-                                   .out = memory,
-                                   .out_stride_bytes = kRowBytes,
+                                   .out = reinterpret_cast<float*>(memory),
+                                   .out_stride = kHidden,
                                    .rows = rows,
-                                   .row_bytes = kRowBytes},
+                                   .width = kHidden},
                                   stream);
         });
-    Run("EmbedTokens 4096", rows, rows * kRowBytes, 2 * rows * kRowBytes,
+    Run("EmbedTokens 4096", rows, 2 * rows * kRowBytes, 3 * rows * kRowBytes,
         [&](char* memory, cudaStream_t stream) {
           return LaunchEmbedTokens({.table = table,
-                                    .table_stride_bytes = kRowBytes,
+                                    .table_stride = kHidden,
                                     .last_token = ids_on_device,
                                     .slots = slots_on_device,
-                                    .out = memory,
-                                    .out_stride_bytes = kRowBytes,
+                                    .out = reinterpret_cast<float*>(memory),
+                                    .out_stride = kHidden,
                                     .rows = rows,
-                                    .row_bytes = kRowBytes},
+                                    .width = kHidden},
                                    stream);
         });
   }
 
   void Vision() {
-    Norms(kPatches, kVisionHidden);
+    VisionNorms();
     SiluMul(kPatches, kVisionMlp);
     OfPatches();
     const int64_t merged = kTokens * kHidden * kBf16;

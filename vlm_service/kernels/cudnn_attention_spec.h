@@ -56,18 +56,26 @@ struct CudnnAttentionRows {
   alignas(16) int32_t rows_k;
 };
 
-// The bounds that stand for the queries of a chunk and for the tokens they see, so that a handful
-// of plans, each of which brings code onto the device, serves all lengths: the least of 128, 512,
-// 2048, 8192, ... and of 2048, 16384, 131072, ... that is not below. Kernels end where the actual
-// rows do.
+// The bounds that stand for the queries of a chunk and for the tokens that so many queries see, so
+// that few plans, each of which takes its time and brings code onto the device, serve all lengths.
+// Kernels end where the actual rows do, but long bounds cost some percent: those of many queries
+// are closer. Queries: the least of 128, 512, 2048, 8192, ... that is not below.
 constexpr int64_t QueryBound(int64_t rows) {
   int64_t bound = 128;
   while (bound < rows) bound *= 4;
   return bound;
 }
-constexpr int64_t TokenBound(int64_t tokens) {
+constexpr int64_t TokenBound(int64_t rows, int64_t tokens) {
   int64_t bound = 2048;
-  while (bound < tokens) bound *= 8;
+  while (bound < tokens) {
+    if (rows <= 512) {
+      bound *= 8;
+    } else if (rows <= 2048) {
+      bound *= 2;
+    } else {  // 2048, 3072, 4096, 6144, ...
+      bound += (bound & (bound - 1)) == 0 ? bound / 2 : bound / 3;
+    }
+  }
   return bound;
 }
 

@@ -35,20 +35,23 @@ __device__ inline float RoundTo(float value) {
   return ToFloat(Round<T>(value));
 }
 
-// kValues consecutive values, as they lie in memory. 16 bytes of them move in one access, from and
-// to 16-byte aligned addresses; fewer move one by one, from anywhere.
+// kValues consecutive values, as they lie in memory. Four and more move in one access, of 16 bytes
+// or of 8 (four of bfloat16), from and to addresses aligned to it; fewer move one by one, from
+// anywhere.
 template <typename T, int kValues>
 struct Pack {
-  static constexpr bool kWide = kValues == kWideValues<T>;
+  static constexpr bool kWide = kValues >= 4;
+  static constexpr int kWords = kValues * static_cast<int>(sizeof(T)) / 4;
+  using Words = std::conditional_t<kWords == 4, uint4, uint2>;
   struct Single {
     T values[kValues];
   };
-  std::conditional_t<kWide, uint4, Single> raw;
+  std::conditional_t<kWide, Words, Single> raw;
 
   __device__ static Pack Zero() {
     Pack pack;
     if constexpr (kWide) {
-      pack.raw = make_uint4(0, 0, 0, 0);
+      pack.raw = Words{};
     } else {
       for (int i = 0; i < kValues; ++i) pack.raw.values[i] = Round<T>(0.0f);
     }
@@ -58,16 +61,17 @@ struct Pack {
   __device__ static Pack Load(const T* from) {
     Pack pack;
     if constexpr (kWide) {
-      pack.raw = *reinterpret_cast<const uint4*>(from);
+      pack.raw = *reinterpret_cast<const Words*>(from);
     } else {
       for (int i = 0; i < kValues; ++i) pack.raw.values[i] = from[i];
     }
     return pack;
   }
 
+  // To global memory. An assignment would be split into single words where `raw` was computed.
   __device__ void Store(T* to) const {
     if constexpr (kWide) {
-      *reinterpret_cast<uint4*>(to) = raw;
+      __stwb(reinterpret_cast<Words*>(to), raw);
     } else {
       for (int i = 0; i < kValues; ++i) to[i] = raw.values[i];
     }
@@ -77,12 +81,16 @@ struct Pack {
     Pack pack;
     if constexpr (!kWide) {
       for (int i = 0; i < kValues; ++i) pack.raw.values[i] = Round<T>(values[i]);
-    } else if constexpr (std::is_same_v<T, float>) {
-      pack.raw = make_uint4(__float_as_uint(values[0]), __float_as_uint(values[1]),
-                            __float_as_uint(values[2]), __float_as_uint(values[3]));
     } else {
-      pack.raw = make_uint4(Word(values[0], values[1]), Word(values[2], values[3]),
-                            Word(values[4], values[5]), Word(values[6], values[7]));
+      auto* words = reinterpret_cast<uint32_t*>(&pack.raw);
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) {
+        if constexpr (std::is_same_v<T, float>) {
+          words[i] = __float_as_uint(values[i]);
+        } else {
+          words[i] = Word(values[2 * i], values[2 * i + 1]);
+        }
+      }
     }
     return pack;
   }
@@ -91,8 +99,9 @@ struct Pack {
     if constexpr (!kWide) {
       for (int i = 0; i < kValues; ++i) values[i] = ToFloat(raw.values[i]);
     } else {
-      const uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-      for (int i = 0; i < 4; ++i) {
+      const auto* words = reinterpret_cast<const uint32_t*>(&raw);
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) {
         if constexpr (std::is_same_v<T, float>) {
           values[i] = __uint_as_float(words[i]);
         } else {

@@ -66,10 +66,11 @@ __device__ inline float SumOverRow(float value, float (&partial)[32]) {
   return value;
 }
 
-// A thread's packs of a row: numbers threadIdx.x, threadIdx.x + blockDim.x, ...
-template <typename T, int kPacks>
+// A thread's packs of a row: numbers threadIdx.x, threadIdx.x + blockDim.x, ... Parts of rows that
+// a kernel reads side by side have packs of equally many values.
+template <typename T, int kPacks, int kPackValues = kWideValues<T>>
 struct RowPart {
-  static constexpr int kValues = kWideValues<T>;
+  static constexpr int kValues = kPackValues;
   using P = Pack<T, kValues>;
   P packs[kPacks];
 
@@ -106,10 +107,10 @@ struct RowPart {
 
 // The weights of a thread's packs: few are loaded before the row's sum is known, many are not held
 // besides the row.
-template <typename T, int kPacks>
+template <typename T, int kPacks, int kPackValues = kWideValues<T>>
 class Weights {
   static constexpr bool kHeld = kPacks <= 2;
-  using Part = RowPart<T, kHeld ? kPacks : 1>;
+  using Part = RowPart<T, kHeld ? kPacks : 1, kPackValues>;
 
  public:
   __device__ Weights(const void* weight, int64_t width)

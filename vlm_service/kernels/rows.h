@@ -3,46 +3,51 @@
 
 #include <cstdint>
 
-// Moves whole rows of any type. Indices are int32 on the device, within the indexed rows or
-// negative: such a row is not moved and its target stays as it is. row_bytes and the strides, bytes
-// from row to row, are even; where they and the pointers are multiples of 16, so are the accesses.
+#include "vlm_service/kernels/element.h"
+
+// Moves whole rows. Indices are int32 on the device, within the indexed rows or negative: such a
+// row is not moved and its target stays as it is. Strides count elements from row to row. Rows
+// whose pointers, strides and width are multiples of 16 bytes are written 16 bytes at a time.
 namespace glyph::vlm::kernels {
 
-// out[i] = source[indices[i]], i < rows: the embedding of known tokens.
+// out[i] = source[indices[i]] in float32, i < rows: the embedding of known tokens.
 struct GatherRowsParams {
-  const void* source = nullptr;
-  int64_t source_stride_bytes = 0;
+  Element element = Element::kBFloat16;  // of source
+  const void* source = nullptr;          // [.., width]
+  int64_t source_stride = 0;
   const int32_t* indices = nullptr;  // [rows]
-  void* out = nullptr;               // [rows]
-  int64_t out_stride_bytes = 0;
+  float* out = nullptr;              // [rows, width]
+  int64_t out_stride = 0;
   int64_t rows = 0;
-  int64_t row_bytes = 0;
+  int64_t width = 0;
 };
 cudaError_t LaunchGatherRows(const GatherRowsParams& params, cudaStream_t stream);
 
 // out[indices[i]] = source[i], i < rows. Indices differ.
 struct ScatterRowsParams {
-  const void* source = nullptr;  // [rows]
-  int64_t source_stride_bytes = 0;
+  Element element = Element::kBFloat16;
+  const void* source = nullptr;  // [rows, width]
+  int64_t source_stride = 0;
   const int32_t* indices = nullptr;  // [rows]
-  void* out = nullptr;
-  int64_t out_stride_bytes = 0;
+  void* out = nullptr;               // [.., width]
+  int64_t out_stride = 0;
   int64_t rows = 0;
-  int64_t row_bytes = 0;
+  int64_t width = 0;
 };
 cudaError_t LaunchScatterRows(const ScatterRowsParams& params, cudaStream_t stream);
 
-// out[i] = table[last_token[slots[i]]], i < rows: the embedding of tokens that the host has not
-// seen yet.
+// out[i] = table[last_token[slots[i]]] in float32, i < rows: the embedding of tokens that the host
+// has not seen yet.
 struct EmbedTokensParams {
-  const void* table = nullptr;
-  int64_t table_stride_bytes = 0;
+  Element element = Element::kBFloat16;  // of table
+  const void* table = nullptr;           // [.., width]
+  int64_t table_stride = 0;
   const int32_t* last_token = nullptr;  // of each sequence slot
   const int32_t* slots = nullptr;       // [rows]
-  void* out = nullptr;                  // [rows]
-  int64_t out_stride_bytes = 0;
+  float* out = nullptr;                 // [rows, width]
+  int64_t out_stride = 0;
   int64_t rows = 0;
-  int64_t row_bytes = 0;
+  int64_t width = 0;
 };
 cudaError_t LaunchEmbedTokens(const EmbedTokensParams& params, cudaStream_t stream);
 

@@ -18,9 +18,9 @@ ActivationArena::ActivationArena(const at::Tensor& memory)
       chunks_({memory}),
       num_elements_(memory.numel()) {}
 
-at::Tensor ActivationArena::TakeInts(int64_t rows, int64_t columns) {
-  const auto per_int = static_cast<int64_t>(sizeof(int32_t) / c10::elementSize(type_));
-  return Take(rows, columns * per_int).view(at::kInt);
+at::Tensor ActivationArena::Take(int64_t rows, int64_t columns, at::ScalarType type) {
+  const auto width = static_cast<int64_t>(c10::elementSize(type) / c10::elementSize(type_));
+  return Take(rows, columns * width).view(type);
 }
 
 at::Tensor ActivationArena::Take(int64_t rows, int64_t columns) {

@@ -19,8 +19,8 @@ class ActivationArena {
   // A dense tensor [rows, columns] of the model's type, its contents undefined, valid until Reset.
   at::Tensor Take(int64_t rows, int64_t columns);
 
-  // The same of int32.
-  at::Tensor TakeInts(int64_t rows, int64_t columns);
+  // The same of another type, no narrower.
+  at::Tensor Take(int64_t rows, int64_t columns, at::ScalarType type);
 
   // Takes every tensor back. A pass that outgrew the arena leaves several chunks; the next one gets
   // a single chunk of their size.

@@ -67,7 +67,8 @@ PassLimits LimitsOfPasses(const ExecutorOptions& options) {
           .decode_rows = CudaOps::Padded(options.max_slots),
           .page_tokens = options.max_vision_tokens / 2,
           .unit_tokens = kVisionUnitTokens,
-          .wide_rows = CudaOps::kWideRows};
+          .wide_rows = CudaOps::kWideRows,
+          .value_bytes = static_cast<int64_t>(c10::elementSize(ScalarTypeOf(options.dtype)))};
 }
 
 // Sizes of decode batches, each of which is recorded.

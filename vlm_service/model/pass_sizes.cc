@@ -13,12 +13,16 @@ int64_t Patches(const VisionConfig& config, int64_t tokens) {
   return tokens * config.merge_size * config.merge_size;
 }
 
-// Values of TextDecoder's tensors in a pass of `rows`, `chosen` of which choose a token.
-int64_t TextValues(const TextConfig& config, int64_t rows, int64_t chosen, int64_t wide_rows) {
+// Values of TextDecoder's tensors in a pass of `rows`, `chosen` of which choose a token. The
+// residual is float32, two others of its shape are of the model's type.
+int64_t TextValues(const TextConfig& config, const PassLimits& limits, int64_t rows,
+                   int64_t chosen) {
+  const int64_t hidden_states = 2 + 4 / limits.value_bytes;
   const int64_t heads = 2 * (config.num_heads + config.num_kv_heads);
-  const int64_t wide = std::min(rows, wide_rows);
-  return 3 * rows * config.hidden_size + kernels::QueryBound(rows) * heads * config.head_dim +
-         3 * wide * config.intermediate_size + chosen * (config.hidden_size + config.vocab_size);
+  const int64_t wide = std::min(rows, limits.wide_rows);
+  return hidden_states * rows * config.hidden_size +
+         kernels::QueryBound(rows) * heads * config.head_dim + 3 * wide * config.intermediate_size +
+         chosen * (config.hidden_size + config.vocab_size);
 }
 
 // Values of VisionEncoder's tensors while a page begins, or in a unit.
@@ -37,10 +41,9 @@ int64_t VisionValues(const VisionConfig& config, const PassLimits& limits) {
 }  // namespace
 
 int64_t ScratchValues(const ModelConfig& config, const PassLimits& limits) {
-  return std::max(
-             {TextValues(config.text, limits.chunk_tokens, 1, limits.wide_rows),
-              TextValues(config.text, limits.decode_rows, limits.decode_rows, limits.wide_rows),
-              VisionValues(config.vision, limits)}) +
+  return std::max({TextValues(config.text, limits, limits.chunk_tokens, 1),
+                   TextValues(config.text, limits, limits.decode_rows, limits.decode_rows),
+                   VisionValues(config.vision, limits)}) +
          kSlack;
 }
 

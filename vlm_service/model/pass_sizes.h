@@ -12,6 +12,7 @@ struct PassLimits {
   int64_t page_tokens = 0;   // image tokens of a page
   int64_t unit_tokens = 0;   // image tokens of a unit of a page
   int64_t wide_rows = 0;     // Ops::WideRows
+  int64_t value_bytes = 0;   // of the model's type
 };
 
 // Values of the model's type that the intermediate tensors of any pass take at once.

@@ -177,11 +177,11 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
     cache_rows[i] = slots_.CacheRow(table, chunk.first + i);
   }
   SequenceSlots::Table blocks = table;
-  const int64_t table_tokens = ops_->TableTokens(chunk.first + count);
+  const int64_t table_tokens = ops_->TableTokens(count, chunk.first + count);
   blocks.resize(std::max(table.size(), static_cast<size_t>(limits_.BlocksFor(table_tokens))),
                 table.front());
   arena_->Reset();
-  at::Tensor hidden = arena_->Take(count, config_.text.hidden_size);
+  at::Tensor hidden = arena_->Take(count, config_.text.hidden_size, at::kFloat);
   ops_->GatherRows(hidden, weights_->text().embedding, ops_->Stage(chunk.ids));
   for (const PageRows& page : chunk.pages) {
     at::Tensor rows = hidden.narrow(0, page.first_token, page.num_tokens);
@@ -200,7 +200,7 @@ void StepRunner::BeginDecode(std::span<const DecodeWork> rows, Step& step) {
   at::Tensor& logits = decode_logits_[padded];
   ops_->Repeat(padded, [&] {
     arena_->Reset();
-    at::Tensor hidden = arena_->Take(padded, config_.text.hidden_size);
+    at::Tensor hidden = arena_->Take(padded, config_.text.hidden_size, at::kFloat);
     const at::Tensor slots = decode_inputs_.slots(padded);
     ops_->EmbedSlots(hidden, weights_->text().embedding, chooser_->last_tokens(), slots);
     decoder_.Forward({.positions = decode_inputs_.positions(padded),

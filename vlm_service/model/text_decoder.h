@@ -26,8 +26,10 @@ class TextDecoder {
   TextDecoder(const TextConfig& config, const TextWeights& weights, KvStorage& kv,
               ActivationArena& arena, at::ScalarType type, Ops& ops);
 
-  // Runs every layer over hidden, in place, and appends the rows' keys and values. Returns the
-  // wanted rows; the last layer leaves the others as they are, since nothing reads them.
+  // Runs every layer over hidden [num_rows, hidden_size], in place, and appends the rows' keys and
+  // values. Returns the wanted rows; the last layer leaves the others as they are, since nothing
+  // reads them. hidden is float32 whatever the model's type: rounding every addition to bfloat16
+  // would be most of the model's error.
   at::Tensor Forward(const TextBatch& batch, at::Tensor& hidden);
 
   // Logits of hidden's rows: [num_rows, vocab_size].

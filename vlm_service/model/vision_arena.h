@@ -22,8 +22,8 @@ class VisionArena {
   // Keeps a copy of `output` [tokens, hidden]: the page's rows after those stored before.
   void Append(PageId page, const at::Tensor& output);
 
-  // Copies the page's rows from `first_row` on to out [rows, hidden]. CHECK-fails when they were
-  // not stored.
+  // Copies the page's rows from `first_row` on to out [rows, hidden] of float32. CHECK-fails when
+  // they were not stored.
   void Load(PageId page, int64_t first_row, at::Tensor& out);
 
   // Forgets the page; nothing happens when it is not held.

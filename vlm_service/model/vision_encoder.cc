@@ -77,7 +77,7 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
   const PatchRange all = PatchesOf({.first = 0, .count = grid.num_tokens()});
   TORCH_CHECK(patches.size(0) == all.count, "patches differ from the page's grid");
   const at::Tensor positions = PatchPositions(grid);
-  PageEncoding page = {.positions = memory.TakeInts(2, all.count),
+  PageEncoding page = {.positions = memory.Take(2, all.count, at::kInt),
                        .rotary = RotaryOf(grid),
                        .hidden = memory.Take(all.count, config_.hidden_size),
                        .queries = memory.Take(all.count, config_.hidden_size),

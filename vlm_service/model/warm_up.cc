@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/base/logging.h"
 #include "proto/rpc/error.h"
+#include "vlm_service/kernels/cudnn_attention_spec.h"
 
 namespace glyph::vlm {
 namespace {
@@ -19,6 +20,7 @@ constexpr SequenceSlot kSlot{0};
 constexpr PageId kPage{-1};  // the scheduler's begin at 0
 // All tokens of all tables lie here: nothing else is written.
 constexpr BlockId kBlock{0};
+constexpr int64_t kFewRows = 64;       // attention of fewer is our own
 constexpr int64_t kWholePages = 2048;  // image tokens; larger pages go into their first layer only
 
 absl::Status Run(StepExecutor& executor, StepPlan plan) {
@@ -38,13 +40,17 @@ std::vector<int64_t> Sizes(int64_t end) {
 }
 
 // About `tokens` image tokens, and not more.
-StepPlan PageStep(const ExecutorLimits& limits, int64_t tokens, int32_t token_px) {
+StepPlan PageStep(const ExecutorLimits& limits, int64_t tokens, int32_t token_px,
+                  int32_t channels) {
   const auto rows = static_cast<int32_t>(std::sqrt(tokens));
   const PageGrid grid = {.rows = rows, .cols = static_cast<int32_t>(tokens / rows)};
   auto image = std::make_shared<PageImage>();
   image->width = grid.cols * token_px;
   image->height = grid.rows * token_px;
-  image->pixels.assign(static_cast<size_t>(image->width) * static_cast<size_t>(image->height), 255);
+  image->channels = channels;
+  image->pixels.assign(static_cast<size_t>(image->width) * static_cast<size_t>(image->height) *
+                           static_cast<size_t>(channels),
+                       255);
   const int32_t all = limits.VisionUnits(grid);
   StepPlan plan;
   plan.vision.push_back({.page = kPage,
@@ -57,8 +63,8 @@ StepPlan PageStep(const ExecutorLimits& limits, int64_t tokens, int32_t token_px
 absl::Status EncodePages(StepExecutor& executor, int32_t token_px) {
   const ExecutorLimits& limits = executor.limits();
   for (const int64_t tokens : Sizes(limits.max_page_tokens())) {
-    StepPlan plan = PageStep(limits, tokens, token_px);
-    GLYPH_RETURN_IF_ERROR(Run(executor, std::move(plan)));
+    const int32_t channels = tokens > 1 ? 1 : 3;  // once as uploads have them
+    GLYPH_RETURN_IF_ERROR(Run(executor, PageStep(limits, tokens, token_px, channels)));
     StepPlan release;
     release.released_pages.push_back(kPage);
     GLYPH_RETURN_IF_ERROR(Run(executor, std::move(release)));
@@ -84,19 +90,16 @@ StepPlan ChunkStep(const ExecutorLimits& limits, int64_t first, int64_t count) {
   return plan;
 }
 
-// The first chunks of prompts, then chunks that follow contexts.
+// The first chunks of prompts, then the least chunk and context of each of attention's bounds.
 absl::Status ReadPrompts(StepExecutor& executor, int64_t max_chunk_tokens) {
   const ExecutorLimits& limits = executor.limits();
   const int64_t longest = std::min(limits.context_tokens, limits.pool_tokens());
   for (const int64_t count : Sizes(std::min(max_chunk_tokens, longest))) {
     GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, 0, count)));
   }
-  // Attention goes by bounds of both (kernels/cudnn_attention_spec.h): the least beyond each.
-  for (int64_t count = 128; count / 4 < max_chunk_tokens; count *= 4) {
-    for (int64_t tokens = 2049; tokens <= longest; tokens = 8 * tokens - 7) {
-      const int64_t rows = std::min(count, max_chunk_tokens);
-      const int64_t first = std::max<int64_t>(0, tokens - rows);
-      GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, first, rows)));
+  for (int64_t rows = kFewRows; rows <= max_chunk_tokens; rows = kernels::QueryBound(rows) + 1) {
+    for (int64_t tokens = rows; tokens <= longest; tokens = kernels::TokenBound(rows, tokens) + 1) {
+      GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, tokens - rows, rows)));
     }
   }
   return absl::OkStatus();

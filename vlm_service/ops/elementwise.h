@@ -2,13 +2,15 @@
 #include "ATen/core/Tensor.h"
 
 // Operations on each row by itself: never dependent on the other rows. Tensors are of the model's
-// type, float32 or bfloat16, and round where Hugging Face's Glm4v rounds. Rows may be strided.
+// type, float32 or bfloat16, and round where Hugging Face's Glm4v rounds, but for the text model's
+// residual: that is float32 and nothing is rounded on its way there. Rows may be strided.
 namespace glyph::vlm::ops {
 
-// out = T(x / rms(x)) * weight. x, out [rows, width]; weight [width].
+// out = x / rms(x) * weight. x, out [rows, width]; weight [width]. x is of out's type or float32;
+// x / rms(x) is rounded to x's type, the product to out's.
 void RmsNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, double eps);
 
-// residual += T(x / rms(x)) * weight.
+// residual += x / rms(x) * weight, computed in float32. residual [rows, width] float32.
 void AddRmsNorm(at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight, double eps);
 
 // out = (x - mean) / std * weight + bias, rounded once. x, out dense.

@@ -54,14 +54,15 @@ class Ops {
   virtual int64_t WideRows() const = 0;
   // Rows of memory that attention over `rows` of a chunk may touch, from the first one on.
   virtual int64_t RoomFor(int64_t rows) const = 0;
-  // Tokens that the block table of a chunk with `tokens` before its end must name blocks for.
-  virtual int64_t TableTokens(int64_t tokens) const = 0;
+  // Tokens that the block table of a chunk of `rows` with `tokens` before its end must cover.
+  virtual int64_t TableTokens(int64_t rows, int64_t tokens) const = 0;
 
-  // rows.h. indices [count] int32.
+  // rows.h. indices [count] int32. What is gathered comes as float32, from rows of either type.
   virtual void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) = 0;
   virtual void ScatterRows(at::Tensor& out, const at::Tensor& indices,
                            const at::Tensor& source) = 0;
-  // out[i] = table[tokens[slots[i]]]; rows of negative slots are padding: anything finite.
+  // out[i] = table[tokens[slots[i]]] in float32; rows of negative slots are padding: anything
+  // finite.
   virtual void EmbedSlots(at::Tensor& out, const at::Tensor& table, const at::Tensor& tokens,
                           const at::Tensor& slots) = 0;
 
@@ -71,9 +72,10 @@ class Ops {
   virtual void GatedLinear(at::Tensor& out, const at::Tensor& x, const ops::LinearWeights& weights,
                            at::Tensor& gate_up) = 0;
 
-  // elementwise.h
+  // elementwise.h. x is of out's type or float32.
   virtual void RmsNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
                        double eps) = 0;
+  // residual is float32, also in AddRmsNormThenNorm.
   virtual void AddRmsNorm(at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
                           double eps) = 0;
   // AddRmsNorm, then out = RmsNorm(residual) with `next_weight`.

@@ -5,7 +5,7 @@ self-test, a blank page of 2 x 2 image tokens and a text.
 Needs what make_goldens.py needs. Run from the repository root:
     python3 tests/reference/model/make_self_test.py deploy/models/nano "Find: KEY"
 The tolerance of float32 is 1e-4 of the largest logit kept. That of bfloat16 is four times the
-largest error of transformers' own bfloat16, which rounds as often as ours in another order. A prompt
+largest error of transformers' own bfloat16, which rounds more often than ours. A prompt
 with a choice nearer to a tie than twice that is refused.
 """
 

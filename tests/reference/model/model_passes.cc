@@ -55,7 +55,7 @@ ModelPasses::ModelPasses(const ModelConfig& config, ExecutorParts parts,
       page_memory_(TakePageMemory(parts_.page_memory, type)),
       decoder_(text_, weights_->text(), kv_, arena_, type, ops_) {}
 
-// Where a pass gets memory for its rows there is memory for three hidden states each.
+// Where a pass gets memory for its rows there is memory for three hidden states each, at least.
 int64_t ModelPasses::ChunkTokens(const TextConfig& config, int64_t rows) {
   return rows + rows * (config.hidden_size + config.vocab_size) / (3 * config.hidden_size) + 256;
 }
@@ -73,7 +73,7 @@ void ModelPasses::Encode(PageId page, const std::shared_ptr<const PageImage>& im
 std::vector<float> ModelPasses::PageOutput(PageId page, int64_t num_tokens,
                                            std::span<const int32_t> rows) {
   arena_.Reset();
-  at::Tensor outputs = arena_.Take(num_tokens, config_.text.hidden_size);
+  at::Tensor outputs = arena_.Take(num_tokens, config_.text.hidden_size, at::kFloat);
   vision_.Load(page, 0, outputs);
   std::vector<float> values;
   AppendRows(outputs, rows, values);
@@ -129,7 +129,7 @@ void ModelPasses::Run(const PrefillChunk& chunk, int64_t num_layers, int64_t wan
   std::vector<int32_t> blocks(2 * num_blocks, 0);
   std::iota(blocks.begin(), blocks.begin() + static_cast<ptrdiff_t>(num_blocks), 0);
   arena_.Reset();
-  at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
+  at::Tensor hidden = arena_.Take(count, config_.text.hidden_size, at::kFloat);
   ops_.GatherRows(hidden, weights_->text().embedding, ops_.Stage(chunk.ids));
   for (const PageRows& page : chunk.pages) {
     at::Tensor rows = hidden.narrow(0, page.first_token, page.num_tokens);
@@ -166,7 +166,7 @@ void ModelPasses::DecodeLogits(const PrefillChunk& chunk, int64_t wanted, int64_
       tables[i] = static_cast<int32_t>(i % num_blocks);
     }
     arena_.Reset();
-    at::Tensor hidden = arena_.Take(count, config_.text.hidden_size);
+    at::Tensor hidden = arena_.Take(count, config_.text.hidden_size, at::kFloat);
     ops_.GatherRows(hidden, weights_->text().embedding,
                     ops_.Stage(std::span(chunk.ids).subspan(begin, count)));
     const at::Tensor wanted_rows =
@@ -193,7 +193,7 @@ void ModelPasses::ReadLogits(const at::Tensor& hidden, int64_t first, const OnLo
 
 void ModelPasses::AppendRows(const at::Tensor& tensor, std::span<const int32_t> rows,
                              std::vector<float>& values) {
-  at::Tensor gathered = arena_.Take(static_cast<int64_t>(rows.size()), tensor.size(1));
+  at::Tensor gathered = arena_.Take(static_cast<int64_t>(rows.size()), tensor.size(1), at::kFloat);
   ops_.GatherRows(gathered, tensor, ops_.Stage(rows));
   const std::vector<float> read = ValuesOf(gathered, ops_);
   values.insert(values.end(), read.begin(), read.end());

@@ -10,11 +10,15 @@ namespace {
 
 constexpr size_t kSourceRows = 2500;
 
-// Rows of 16-bit units.
+template <typename T>
 struct RowsTest : ::testing::Test {
-  std::vector<uint16_t> Random(size_t count) {
-    std::vector<uint16_t> values(count);
-    for (uint16_t& value : values) value = static_cast<uint16_t>(random());
+  // Any bits: what moves is not computed with.
+  std::vector<T> Random(size_t count) {
+    std::vector<T> values(count);
+    for (T& value : values) {
+      const auto bits = static_cast<uint32_t>(random());
+      std::memcpy(&value, &bits, sizeof(T));
+    }
     return values;
   }
   // Distinct, of several one negative.
@@ -29,8 +33,25 @@ struct RowsTest : ::testing::Test {
 
   std::mt19937 random{4};
 };
+using Elements = ::testing::Types<float, Bf16>;
+TYPED_TEST_SUITE(RowsTest, Elements);
 
-// Calls `check` with counts and widths of rows, in 16-bit units, and layouts.
+// Copies row `index` of `source` to row `row` of `out`; none where the index is negative.
+template <typename From, typename To>
+void MoveRow(const std::vector<From>& source, int64_t index, std::vector<To>& out, int64_t row,
+             size_t width) {
+  if (index < 0 || row < 0) return;
+  const auto from = source.begin() + index * static_cast<int64_t>(width);
+  const auto to = out.begin() + row * static_cast<int64_t>(width);
+  if constexpr (std::is_same_v<From, To>) {
+    std::copy_n(from, width, to);
+  } else {
+    std::transform(from, from + static_cast<int64_t>(width), to,
+                   [](From value) { return ToFloat(value); });
+  }
+}
+
+// Calls `check` with counts and widths of rows, and layouts.
 template <typename Function>
 void ForShapes(Function check) {
   for (const size_t rows : {size_t{1}, size_t{3}, size_t{2000}}) {
@@ -43,90 +64,90 @@ void ForShapes(Function check) {
   }
 }
 
-TEST_F(RowsTest, Gathers) {
+TYPED_TEST(RowsTest, GathersAsFloat32) {
+  using T = TypeParam;
   ForShapes([&](size_t rows, size_t width, RowLayout layout) {
-    const std::vector<uint16_t> values = Random(kSourceRows * width);
-    const std::vector<int32_t> indices = Indices(rows);
-    const GuardedRows<uint16_t> source(kSourceRows, width, layout, values);
+    const std::vector<T> values = this->Random(kSourceRows * width);
+    const std::vector<int32_t> indices = this->Indices(rows);
+    const GuardedRows<T> source(kSourceRows, width, layout, values);
     const DeviceArray<int32_t> index(indices);
-    GuardedRows<uint16_t> out(rows, width, layout);
-    Check(LaunchGatherRows({.source = source.get(),
-                            .source_stride_bytes = 2 * source.stride(),
+    GuardedRows<float> out(rows, width, layout);
+    Check(LaunchGatherRows({.element = ElementOf<T>(),
+                            .source = source.get(),
+                            .source_stride = source.stride(),
                             .indices = index.get(),
                             .out = out.get(),
-                            .out_stride_bytes = 2 * out.stride(),
+                            .out_stride = out.stride(),
                             .rows = static_cast<int64_t>(rows),
-                            .row_bytes = static_cast<int64_t>(2 * width)},
+                            .width = static_cast<int64_t>(width)},
                            nullptr));
-    std::vector<uint16_t> expected = Poisoned<uint16_t>(rows * width);
+    std::vector<float> expected = Poisoned<float>(rows * width);
     for (size_t row = 0; row < rows; ++row) {
-      if (indices[row] < 0) continue;
-      std::copy_n(values.begin() + indices[row] * static_cast<int64_t>(width), width,
-                  expected.begin() + static_cast<int64_t>(row * width));
+      MoveRow(values, indices[row], expected, static_cast<int64_t>(row), width);
     }
     EXPECT_TRUE(SameBits(out.Read(), expected));
   });
 }
 
-TEST_F(RowsTest, Scatters) {
+TYPED_TEST(RowsTest, Scatters) {
+  using T = TypeParam;
   ForShapes([&](size_t rows, size_t width, RowLayout layout) {
-    const std::vector<uint16_t> values = Random(rows * width);
-    const std::vector<int32_t> indices = Indices(rows);
-    const GuardedRows<uint16_t> source(rows, width, layout, values);
+    const std::vector<T> values = this->Random(rows * width);
+    const std::vector<int32_t> indices = this->Indices(rows);
+    const GuardedRows<T> source(rows, width, layout, values);
     const DeviceArray<int32_t> index(indices);
-    GuardedRows<uint16_t> out(kSourceRows, width, layout);
-    Check(LaunchScatterRows({.source = source.get(),
-                             .source_stride_bytes = 2 * source.stride(),
+    GuardedRows<T> out(kSourceRows, width, layout);
+    Check(LaunchScatterRows({.element = ElementOf<T>(),
+                             .source = source.get(),
+                             .source_stride = source.stride(),
                              .indices = index.get(),
                              .out = out.get(),
-                             .out_stride_bytes = 2 * out.stride(),
+                             .out_stride = out.stride(),
                              .rows = static_cast<int64_t>(rows),
-                             .row_bytes = static_cast<int64_t>(2 * width)},
+                             .width = static_cast<int64_t>(width)},
                             nullptr));
-    std::vector<uint16_t> expected = Poisoned<uint16_t>(kSourceRows * width);
+    std::vector<T> expected = Poisoned<T>(kSourceRows * width);
     for (size_t row = 0; row < rows; ++row) {
-      if (indices[row] < 0) continue;
-      std::copy_n(values.begin() + static_cast<int64_t>(row * width), width,
-                  expected.begin() + indices[row] * static_cast<int64_t>(width));
+      MoveRow(values, static_cast<int64_t>(row), expected, indices[row], width);
     }
     EXPECT_TRUE(SameBits(out.Read(), expected));
   });
 }
 
-TEST_F(RowsTest, EmbedsTheLastTokenOfEachSlot) {
+TYPED_TEST(RowsTest, EmbedsTheLastTokenOfEachSlotAsFloat32) {
+  using T = TypeParam;
   constexpr size_t kSlots = 20;
   constexpr size_t kWidth = 4096;
-  const std::vector<uint16_t> values = Random(kSourceRows * kWidth);
-  const std::vector<int32_t> tokens = Indices(kSlots);
+  const std::vector<T> values = this->Random(kSourceRows * kWidth);
+  const std::vector<int32_t> tokens = this->Indices(kSlots);
   const std::vector<int32_t> slots = {7, 0, -1, 19, 7, 10};  // 10 has no token
-  const DeviceArray<uint16_t> table(values);
+  const DeviceArray<T> table(values);
   const DeviceArray<int32_t> last_token(tokens);
   const DeviceArray<int32_t> slot(slots);
-  GuardedRows<uint16_t> out(slots.size(), kWidth, {});
-  Check(LaunchEmbedTokens({.table = table.get(),
-                           .table_stride_bytes = 2 * kWidth,
+  GuardedRows<float> out(slots.size(), kWidth, {});
+  Check(LaunchEmbedTokens({.element = ElementOf<T>(),
+                           .table = table.get(),
+                           .table_stride = kWidth,
                            .last_token = last_token.get(),
                            .slots = slot.get(),
                            .out = out.get(),
-                           .out_stride_bytes = out.stride() * 2,
+                           .out_stride = out.stride(),
                            .rows = static_cast<int64_t>(slots.size()),
-                           .row_bytes = 2 * kWidth},
+                           .width = kWidth},
                           nullptr));
-  std::vector<uint16_t> expected = Poisoned<uint16_t>(slots.size() * kWidth);
+  std::vector<float> expected = Poisoned<float>(slots.size() * kWidth);
   for (size_t row = 0; row < slots.size(); ++row) {
     const int32_t token = slots[row] < 0 ? -1 : tokens[static_cast<size_t>(slots[row])];
-    if (token < 0) continue;
-    std::copy_n(values.begin() + token * static_cast<int64_t>(kWidth), kWidth,
-                expected.begin() + static_cast<int64_t>(row * kWidth));
+    MoveRow(values, token, expected, static_cast<int64_t>(row), kWidth);
   }
   EXPECT_TRUE(SameBits(out.Read(), expected));
 }
 
-TEST_F(RowsTest, RefusesOddBytes) {
-  EXPECT_EQ(
-      LaunchGatherRows({.source_stride_bytes = 4, .out_stride_bytes = 4, .rows = 1, .row_bytes = 3},
-                       nullptr),
-      cudaErrorInvalidValue);
+TYPED_TEST(RowsTest, NoRowsAreNoWork) {
+  const Element element = ElementOf<TypeParam>();
+  EXPECT_EQ(LaunchGatherRows({.element = element, .rows = 0, .width = 8}, nullptr), cudaSuccess);
+  EXPECT_EQ(LaunchGatherRows({.element = element, .rows = 1, .width = 0}, nullptr),
+            cudaErrorInvalidValue);
 }
 
 }  // namespace

@@ -19,6 +19,21 @@ TEST(ActivationArenaTest, TensorsOfOnePassDoNotOverlap) {
   EXPECT_EQ(b.max().item<float>(), 2);
 }
 
+TEST(ActivationArenaTest, TensorsOfWiderTypesDoNotOverlapTheOthers) {
+  ActivationArena arena(at::kBFloat16);
+  at::Tensor before = arena.Take(3, 5);
+  at::Tensor wide = arena.Take(7, 9, at::kFloat);
+  at::Tensor after = arena.Take(3, 5);
+  before.fill_(1);
+  after.fill_(3);
+  wide.fill_(1.0f / 3);
+  EXPECT_EQ(wide.sizes(), (std::vector<int64_t>{7, 9}));
+  EXPECT_EQ(wide.min().item<float>(), 1.0f / 3);
+  EXPECT_EQ(wide.max().item<float>(), 1.0f / 3);
+  EXPECT_EQ(before.max().item<float>(), 1);
+  EXPECT_EQ(after.min().item<float>(), 3);
+}
+
 TEST(ActivationArenaTest, GrowsToTheLargestPassAndThenAllocatesNoMore) {
   ActivationArena arena(at::kBFloat16);
   for (int pass = 0; pass < 2; ++pass) {

@@ -37,7 +37,8 @@ PassLimits GlyphLimits() {
           .decode_rows = 32,
           .page_tokens = 21399,
           .unit_tokens = 2048,
-          .wide_rows = 4096};
+          .wide_rows = 4096,
+          .value_bytes = 2};
 }
 
 // Hidden state, queries, and the keys and values of two layers; two int32 of bfloat16's size.
@@ -47,7 +48,7 @@ TEST(PassSizes, PageHasSixTensorsOfItsPatches) {
 }
 
 TEST(PassSizes, LongChunkIsTheLargestPass) {
-  const int64_t rows = 3 * 8192 * 4096 + 8192 * 68 * 128;
+  const int64_t rows = 4 * 8192 * 4096 + 8192 * 68 * 128;
   const int64_t wide = 3 * 4096 * 13696;
   EXPECT_EQ(ScratchValues(GlyphConfig(), GlyphLimits()), rows + wide + 4096 + 151552 + 2048);
 }
@@ -65,7 +66,7 @@ TEST(PassSizes, ManyRowsOfLogitsCount) {
   limits.unit_tokens = 1;
   limits.page_tokens = 1;
   limits.decode_rows = 1024;
-  const int64_t rows = 1024 * (3 * 4096 + 3 * 13696) + 2048 * 68 * 128;
+  const int64_t rows = 1024 * (4 * 4096 + 3 * 13696) + 2048 * 68 * 128;
   EXPECT_EQ(ScratchValues(GlyphConfig(), limits), rows + 1024 * (4096 + 151552) + 2048);
 }
 

@@ -18,10 +18,14 @@
 namespace glyph::vlm {
 namespace {
 
-std::unique_ptr<ModelExecutor> Load(const std::string& folder, const ModelConfig& config) {
-  auto executor = ModelExecutor::Create(
-      folder, config,
-      {.max_slots = 8, .kv_tokens = 8192, .max_vision_tokens = 2048, .num_threads = 2});
+std::unique_ptr<ModelExecutor> Load(const std::string& folder, const ModelConfig& config,
+                                    ModelDType dtype = ModelDType::kFloat32) {
+  auto executor = ModelExecutor::Create(folder, config,
+                                        {.dtype = dtype,
+                                         .max_slots = 8,
+                                         .kv_tokens = 8192,
+                                         .max_vision_tokens = 2048,
+                                         .num_threads = 2});
   EXPECT_TRUE(executor.ok()) << executor.status();
   return *std::move(executor);
 }
@@ -81,10 +85,12 @@ INSTANTIATE_TEST_SUITE_P(Configs, PrefillChunkTest,
 TEST_P(PrefillChunkTest, ChunksDoNotMatterOnRandomModels) {
   const std::string folder = MakeSyntheticModel(GetParam());
   const ModelConfig config = *LoadModelConfig(folder);
-  const auto executor = Load(folder, config);
-  ExpectChunksDoNotMatter(*executor, {PageRequest(config, 20, {.rows = 9, .cols = 7}, 41),
-                                      PageRequest(config, 3, {.rows = 4, .cols = 11}, 230),
-                                      PageRequest(config, 100, {.rows = 1, .cols = 1}, 1)});
+  for (const ModelDType dtype : {ModelDType::kFloat32, ModelDType::kBFloat16}) {
+    const auto executor = Load(folder, config, dtype);
+    ExpectChunksDoNotMatter(*executor, {PageRequest(config, 20, {.rows = 9, .cols = 7}, 41),
+                                        PageRequest(config, 3, {.rows = 4, .cols = 11}, 230),
+                                        PageRequest(config, 100, {.rows = 1, .cols = 1}, 1)});
+  }
 }
 
 TEST(NanoPrefillChunkTest, ChunksDoNotMatterOnNano) {

@@ -33,6 +33,15 @@ TEST(VisionArenaTest, PagesKeepTheirRowsAmongHoles) {
   EXPECT_EQ(arena.used_bytes(), arena.reserved_bytes());
 }
 
+TEST(VisionArenaTest, RowsOfBfloat16AreLoadedAsFloat32) {
+  CpuOps ops;
+  VisionArena arena(4, 3, at::kBFloat16, ops);
+  Store(arena, PageId{1}, Page(2, 1.5f).to(at::kBFloat16));
+  at::Tensor out = at::empty({2, 3});
+  arena.Load(PageId{1}, 0, out);
+  EXPECT_TRUE(out.equal(Page(2, 1.5f)));
+}
+
 TEST(VisionArenaTest, OneTokenTooManyIsRefused) {
   CpuOps ops;
   VisionArena arena(4, 3, at::kFloat, ops);

@@ -72,8 +72,7 @@ class VisionRunnerTest : public testing::TestWithParam<std::pair<const char*, at
   }
 
   at::Tensor Output(VisionRunner& runner, const EncodedPage& page) const {
-    at::Tensor out =
-        at::empty({page.grid.num_tokens(), config_.text.hidden_size}, at::dtype(type_));
+    at::Tensor out = at::empty({page.grid.num_tokens(), config_.text.hidden_size});
     runner.Load(page.id, 0, out);
     return out;
   }

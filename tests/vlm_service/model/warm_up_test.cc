@@ -55,7 +55,8 @@ TEST(WarmUp, ReadsChunksAndContextsUpToTheLargest) {
   }
   using Chunk = std::pair<int64_t, size_t>;
   EXPECT_THAT(chunks, IsSupersetOf<Chunk>({{0, 1}, {0, 16}, {0, 96}, {0, 6144}, {0, 8192}}));
-  EXPECT_THAT(chunks, IsSupersetOf<Chunk>({{2049 - 128, 128}, {1, 2048}, {16385 - 8192, 8192}}));
+  EXPECT_THAT(chunks, IsSupersetOf<Chunk>(
+                          {{0, 64}, {16385 - 64, 64}, {4097 - 513, 513}, {12289 - 2049, 2049}}));
 }
 
 TEST(WarmUp, KeepsToTheLimitsAndToOneBlock) {

@@ -175,6 +175,25 @@ TEST_P(OpsTest, PagedAttentionIsTheLastRowOfCausalAttention) {
   EXPECT_LE(Error(out, expected), 2 * Tolerance(type()));
 }
 
+TEST_P(OpsTest, ResidualStaysFloat32BetweenNorms) {
+  const at::Tensor x = Randoms({5, 24});
+  const at::Tensor weight = Randoms({24});
+  const at::Tensor before = at::randn({5, 24});
+  const auto normalised = [&](const at::Tensor& rows) {
+    const at::Tensor wide = rows.to(at::kDouble);
+    const at::Tensor mean = wide.square().mean(1, /*keepdim=*/true);
+    return wide.mul(mean.add(1e-5).rsqrt()).mul(weight.to(at::kDouble));
+  };
+  at::Tensor residual = before.clone();
+  AddRmsNorm(residual, x, weight, 1e-5);
+  EXPECT_LE(Error(residual, normalised(x).add(before)), Tolerance(at::kFloat));
+  at::Tensor out = Empty({5, 24});
+  RmsNorm(out, residual, weight, 1e-5);
+  EXPECT_LE(Error(out, normalised(residual)), Tolerance(type()));
+  at::Tensor narrow = at::empty({5, 24}, at::dtype(at::kBFloat16));
+  EXPECT_ANY_THROW(AddRmsNorm(narrow, x, weight, 1e-5));
+}
+
 TEST_P(OpsTest, GeluIsTheExactOne) {
   const at::Tensor x = Randoms({3, 31});
   at::Tensor out = x.clone();
@@ -184,14 +203,14 @@ TEST_P(OpsTest, GeluIsTheExactOne) {
             Tolerance(type()));
 }
 
-TEST_P(OpsTest, RowsComeBackFromWhereTheyWereScattered) {
+TEST_P(OpsTest, RowsComeBackAsFloat32FromWhereTheyWereScattered) {
   const at::Tensor source = Randoms({3, 7});
   const std::vector<int32_t> places = {4, 0, 2};
   at::Tensor store = at::zeros({5, 7}, at::dtype(type()));
-  at::Tensor back = Empty({3, 7});
+  at::Tensor back = at::empty({3, 7});
   ScatterRows(store, places, source);
   GatherRows(back, store, places);
-  EXPECT_TRUE(back.equal(source));
+  EXPECT_TRUE(back.equal(source.to(at::kFloat)));
   EXPECT_EQ(store.select(0, 1).abs().max().item<float>(), 0.0f);
 }
 

@@ -8,17 +8,32 @@
 namespace glyph::vlm::cpu {
 namespace {
 
+// 1 / rms(x)
+template <typename X>
+inline float InverseRoot(const X* x, int64_t width, float eps) {
+  return 1.0f / sqrtf(Dot(x, x, width) / static_cast<float>(width) + eps);
+}
+
+template <typename X, typename T>
+void RmsNorm(const RmsNormParams<X, T>& p, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    const X* x = p.x + row * p.x_stride;
+    T* out = p.out + row * p.out_stride;
+    const float scale = InverseRoot(x, p.width, p.eps);
+    for (int64_t i = 0; i < p.width; ++i) {
+      out[i] = Round<T>(ToFloat(p.weight[i]) * RoundTo<X>(ToFloat(x[i]) * scale));
+    }
+  }
+}
+
 template <typename T>
-void RmsNorm(const RmsNormParams<T>& p, int64_t begin, int64_t end) {
+void AddRmsNorm(const AddRmsNormParams<T>& p, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const T* x = p.x + row * p.x_stride;
-    T* out = p.out + row * p.out_stride;
-    const float mean = Dot(x, x, p.width) / static_cast<float>(p.width);
-    const float scale = 1.0f / sqrtf(mean + p.eps);
+    float* residual = p.residual + row * p.residual_stride;
+    const float scale = InverseRoot(x, p.width, p.eps);
     for (int64_t i = 0; i < p.width; ++i) {
-      const float normed = RoundTo<T>(ToFloat(x[i]) * scale);
-      const float y = RoundTo<T>(ToFloat(p.weight[i]) * normed);
-      out[i] = Round<T>(p.add ? ToFloat(out[i]) + y : y);
+      residual[i] += ToFloat(p.weight[i]) * (ToFloat(x[i]) * scale);
     }
   }
 }

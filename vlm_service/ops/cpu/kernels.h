@@ -33,17 +33,28 @@ struct LinearParams {
   int64_t outputs;
 };
 
-// y = T(x * rsqrt(mean(x^2) + eps)) * weight; out = y, or out += y. For rows in [begin, end).
-template <typename T>
+// out = X(x * rsqrt(mean(x^2) + eps)) * weight. For rows in [begin, end).
+template <typename X, typename T>
 struct RmsNormParams {
-  const T* x;
+  const X* x;
   int64_t x_stride;
   const T* weight;  // [width]
   T* out;
   int64_t out_stride;
   int64_t width;
   float eps;
-  bool add;
+};
+
+// residual += x * rsqrt(mean(x^2) + eps) * weight, in float32. For rows in [begin, end).
+template <typename T>
+struct AddRmsNormParams {
+  float* residual;
+  int64_t residual_stride;
+  const T* x;
+  int64_t x_stride;
+  const T* weight;  // [width]
+  int64_t width;
+  float eps;
 };
 
 // out = (x - mean) * rsqrt(var + eps) * weight + bias. For rows in [begin, end).
@@ -91,7 +102,9 @@ template <typename T>
 struct Kernels {
   void (*linear)(const LinearParams<float, T>&, int64_t begin, int64_t end, float* scratch);
   void (*linear_bf16)(const LinearParams<Bf16, T>&, int64_t begin, int64_t end, float* scratch);
-  void (*rms_norm)(const RmsNormParams<T>&, int64_t begin, int64_t end);
+  void (*rms_norm)(const RmsNormParams<T, T>&, int64_t begin, int64_t end);
+  void (*rms_norm_float)(const RmsNormParams<float, T>&, int64_t begin, int64_t end);
+  void (*add_rms_norm)(const AddRmsNormParams<T>&, int64_t begin, int64_t end);
   void (*layer_norm)(const LayerNormParams<T>&, int64_t begin, int64_t end);
   void (*silu_mul)(const SiluMulParams<T>&, int64_t begin, int64_t end);
   void (*rotary)(const RotaryParams<T>&, int64_t begin, int64_t end);

@@ -10,9 +10,11 @@ namespace glyph::vlm::cpu::GLYPH_CPU_LEVEL {
 extern const Kernels<float> kFloatKernels;
 extern const Kernels<Bf16> kBfloat16Kernels;
 
-const Kernels<float> kFloatKernels = {Linear,  Linear, RmsNorm,        LayerNorm,
-                                      SiluMul, Rotary, PagedAttention, SequenceAttention};
-const Kernels<Bf16> kBfloat16Kernels = {Linear,  Linear, RmsNorm,        LayerNorm,
-                                        SiluMul, Rotary, PagedAttention, SequenceAttention};
+const Kernels<float> kFloatKernels = {Linear,         Linear,           RmsNorm, RmsNorm,
+                                      AddRmsNorm,     LayerNorm,        SiluMul, Rotary,
+                                      PagedAttention, SequenceAttention};
+const Kernels<Bf16> kBfloat16Kernels = {Linear,         Linear,           RmsNorm, RmsNorm,
+                                        AddRmsNorm,     LayerNorm,        SiluMul, Rotary,
+                                        PagedAttention, SequenceAttention};
 
 }  // namespace glyph::vlm::cpu::GLYPH_CPU_LEVEL

@@ -86,7 +86,7 @@ bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tens
                              .heads = static_cast<int32_t>(q.size(1)),
                              .kv_heads = static_cast<int32_t>(k_cache.size(1)),
                              .rows_q = kernels::QueryBound(q.size(0)),
-                             .rows_k = kernels::TokenBound(rows),
+                             .rows_k = kernels::TokenBound(q.size(0), rows),
                              .q = StridesOf(q),
                              .out = StridesOf(out),
                              .k = {.row = k_cache.stride(2), .head = k_cache.stride(1)},

@@ -66,7 +66,9 @@ class CudaOps final : public Ops {
   void Clear(at::Tensor& tensor) override;
   int64_t WideRows() const override { return kWideRows; }
   int64_t RoomFor(int64_t rows) const override { return kernels::QueryBound(rows); }
-  int64_t TableTokens(int64_t tokens) const override { return kernels::TokenBound(tokens); }
+  int64_t TableTokens(int64_t rows, int64_t tokens) const override {
+    return kernels::TokenBound(rows, tokens);
+  }
 
   void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) override;
   void ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) override;

@@ -18,25 +18,27 @@
 namespace glyph::vlm {
 
 void CudaOps::GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) {
-  CheckCuda(kernels::LaunchGatherRows({.source = source.const_data_ptr(),
-                                       .source_stride_bytes = StrideBytes(source),
+  CheckCuda(kernels::LaunchGatherRows({.element = ElementOf(source),
+                                       .source = source.const_data_ptr(),
+                                       .source_stride = source.stride(0),
                                        .indices = Ints(indices),
-                                       .out = out.data_ptr(),
-                                       .out_stride_bytes = StrideBytes(out),
+                                       .out = out.data_ptr<float>(),
+                                       .out_stride = out.stride(0),
                                        .rows = indices.numel(),
-                                       .row_bytes = RowBytes(out)},
+                                       .width = out.size(1)},
                                       stream_),
             "gather");
 }
 
 void CudaOps::ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) {
-  CheckCuda(kernels::LaunchScatterRows({.source = source.const_data_ptr(),
-                                        .source_stride_bytes = StrideBytes(source),
+  CheckCuda(kernels::LaunchScatterRows({.element = ElementOf(source),
+                                        .source = source.const_data_ptr(),
+                                        .source_stride = source.stride(0),
                                         .indices = Ints(indices),
                                         .out = out.data_ptr(),
-                                        .out_stride_bytes = StrideBytes(out),
+                                        .out_stride = out.stride(0),
                                         .rows = indices.numel(),
-                                        .row_bytes = RowBytes(out)},
+                                        .width = out.size(1)},
                                        stream_),
             "scatter");
 }
@@ -45,20 +47,22 @@ void CudaOps::EmbedSlots(at::Tensor& out, const at::Tensor& table, const at::Ten
                          const at::Tensor& slots) {
   // Rows of padding stay as they are; they start finite.
   CheckCuda(cudaMemsetAsync(out.data_ptr(), 0, out.nbytes(), stream_), "embedding");
-  CheckCuda(kernels::LaunchEmbedTokens({.table = table.const_data_ptr(),
-                                        .table_stride_bytes = StrideBytes(table),
+  CheckCuda(kernels::LaunchEmbedTokens({.element = ElementOf(table),
+                                        .table = table.const_data_ptr(),
+                                        .table_stride = table.stride(0),
                                         .last_token = Ints(tokens),
                                         .slots = Ints(slots),
-                                        .out = out.data_ptr(),
-                                        .out_stride_bytes = StrideBytes(out),
+                                        .out = out.data_ptr<float>(),
+                                        .out_stride = out.stride(0),
                                         .rows = slots.numel(),
-                                        .row_bytes = RowBytes(out)},
+                                        .width = out.size(1)},
                                        stream_),
             "embedding");
 }
 
 void CudaOps::RmsNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& weight, double eps) {
-  CheckCuda(kernels::LaunchRmsNorm({.element = ElementOf(x),
+  CheckCuda(kernels::LaunchRmsNorm({.element = ElementOf(out),
+                                    .x_element = ElementOf(x),
                                     .x = x.const_data_ptr(),
                                     .x_stride = x.stride(0),
                                     .weight = weight.const_data_ptr(),
@@ -74,7 +78,7 @@ void CudaOps::RmsNorm(at::Tensor& out, const at::Tensor& x, const at::Tensor& we
 void CudaOps::AddRmsNorm(at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
                          double eps) {
   CheckCuda(kernels::LaunchAddRmsNorm({.element = ElementOf(x),
-                                       .residual = residual.data_ptr(),
+                                       .residual = residual.data_ptr<float>(),
                                        .residual_stride = residual.stride(0),
                                        .x = x.const_data_ptr(),
                                        .x_stride = x.stride(0),
@@ -90,7 +94,7 @@ void CudaOps::AddRmsNormThenNorm(at::Tensor& out, at::Tensor& residual, const at
                                  const at::Tensor& weight, const at::Tensor& next_weight,
                                  double eps) {
   CheckCuda(kernels::LaunchAddRmsNorm({.element = ElementOf(x),
-                                       .residual = residual.data_ptr(),
+                                       .residual = residual.data_ptr<float>(),
                                        .residual_stride = residual.stride(0),
                                        .x = x.const_data_ptr(),
                                        .x_stride = x.stride(0),

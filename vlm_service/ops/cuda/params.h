@@ -18,11 +18,4 @@ inline const void* DataOrNull(const at::Tensor& tensor) {
 
 inline const int32_t* Ints(const at::Tensor& tensor) { return tensor.const_data_ptr<int32_t>(); }
 
-inline int64_t RowBytes(const at::Tensor& tensor) {
-  return tensor.size(1) * static_cast<int64_t>(tensor.element_size());
-}
-inline int64_t StrideBytes(const at::Tensor& tensor) {
-  return tensor.stride(0) * static_cast<int64_t>(tensor.element_size());
-}
-
 }  // namespace glyph::vlm

@@ -13,43 +13,76 @@ template <typename T>
 class CpuElementwiseTest : public testing::Test {};
 TYPED_TEST_SUITE(CpuElementwiseTest, ElementTypes);
 
-TYPED_TEST(CpuElementwiseTest, RmsNormRoundsTheNormedValueBeforeTheWeight) {
-  constexpr int64_t kRows = 3;
-  constexpr int64_t kWidth = 37;
-  const auto x = Randoms<TypeParam>(kRows * kWidth, 4);
-  const auto weight = Randoms<TypeParam>(kWidth, 5);
-  const auto residual = Randoms<TypeParam>(kRows * kWidth, 6);
+constexpr int64_t kNormRows = 3;
+constexpr int64_t kNormWidth = 37;
+constexpr float kEps = 1e-5f;
+
+// R(x / rms(x)) * weight in double.
+template <typename R, typename X, typename T>
+std::vector<double> Normalised(const std::vector<X>& x, const std::vector<T>& weight) {
+  const size_t width = weight.size();
   std::vector<double> normed;
-  std::vector<double> added;
-  for (int64_t r = 0; r < kRows; ++r) {
+  for (size_t row = 0; row < x.size(); row += width) {
     double squares = 0;
-    for (int64_t i = 0; i < kWidth; ++i) {
-      squares += std::pow(Value(x[r * kWidth + i]), 2);
-    }
-    for (int64_t i = 0; i < kWidth; ++i) {
-      const double scaled = Value(x[r * kWidth + i]) / std::sqrt(squares / kWidth + 1e-5);
-      const double value = Value(Element<TypeParam>(static_cast<float>(scaled))) * Value(weight[i]);
-      normed.push_back(value);
-      added.push_back(Value(residual[r * kWidth + i]) + value);
+    for (size_t i = 0; i < width; ++i) squares += std::pow(Value(x[row + i]), 2);
+    const double rms = std::sqrt(squares / static_cast<double>(width) + kEps);
+    for (size_t i = 0; i < width; ++i) {
+      const auto scaled = static_cast<float>(Value(x[row + i]) / rms);
+      normed.push_back(Value(Element<R>(scaled)) * Value(weight[i]));
     }
   }
+  return normed;
+}
+
+template <typename X, typename T>
+RmsNormParams<X, T> NormParams(const std::vector<X>& x, const std::vector<T>& weight,
+                               std::vector<T>& out) {
+  return {.x = x.data(),
+          .x_stride = kNormWidth,
+          .weight = weight.data(),
+          .out = out.data(),
+          .out_stride = kNormWidth,
+          .width = kNormWidth,
+          .eps = kEps};
+}
+
+TYPED_TEST(CpuElementwiseTest, RmsNormRoundsTheNormedValueBeforeTheWeight) {
+  const auto x = Randoms<TypeParam>(kNormRows * kNormWidth, 4);
+  const auto weight = Randoms<TypeParam>(kNormWidth, 5);
   for (const Level level : RunnableLevels()) {
-    std::vector<TypeParam> out(kRows * kWidth);
-    std::vector<TypeParam> sum = residual;
-    RmsNormParams<TypeParam> params = {.x = x.data(),
-                                       .x_stride = kWidth,
-                                       .weight = weight.data(),
-                                       .out = out.data(),
-                                       .out_stride = kWidth,
-                                       .width = kWidth,
-                                       .eps = 1e-5f,
-                                       .add = false};
-    KernelsOf<TypeParam>(level).rms_norm(params, 0, kRows);
-    params.out = sum.data();
-    params.add = true;
-    KernelsOf<TypeParam>(level).rms_norm(params, 0, kRows);
-    EXPECT_LE(MaxError(out, normed), Tolerance<TypeParam>(2));
-    EXPECT_LE(MaxError(sum, added), Tolerance<TypeParam>(4));
+    std::vector<TypeParam> out(x.size());
+    KernelsOf<TypeParam>(level).rms_norm(NormParams(x, weight, out), 0, kNormRows);
+    EXPECT_LE(MaxError(out, Normalised<TypeParam>(x, weight)), Tolerance<TypeParam>(1));
+  }
+}
+
+TYPED_TEST(CpuElementwiseTest, RmsNormOfFloat32RoundsOnce) {
+  const auto x = Randoms<float>(kNormRows * kNormWidth, 4);
+  const auto weight = Randoms<TypeParam>(kNormWidth, 5);
+  for (const Level level : RunnableLevels()) {
+    std::vector<TypeParam> out(x.size());
+    KernelsOf<TypeParam>(level).rms_norm_float(NormParams(x, weight, out), 0, kNormRows);
+    EXPECT_LE(MaxError(out, Normalised<float>(x, weight)), Tolerance<TypeParam>(1));
+  }
+}
+
+TYPED_TEST(CpuElementwiseTest, AddRmsNormAddsInFloat32) {
+  const auto x = Randoms<TypeParam>(kNormRows * kNormWidth, 4);
+  const auto weight = Randoms<TypeParam>(kNormWidth, 5);
+  const auto residual = Randoms<float>(kNormRows * kNormWidth, 6);
+  std::vector<double> expected = Normalised<float>(x, weight);
+  for (size_t i = 0; i < expected.size(); ++i) expected[i] += residual[i];
+  for (const Level level : RunnableLevels()) {
+    std::vector<float> sum = residual;
+    KernelsOf<TypeParam>(level).add_rms_norm({.residual = sum.data(),
+                                              .residual_stride = kNormWidth,
+                                              .x = x.data(),
+                                              .x_stride = kNormWidth,
+                                              .weight = weight.data(),
+                                              .width = kNormWidth,
+                                              .eps = kEps},
+                                             0, kNormRows);
+    EXPECT_LE(MaxError(sum, expected), Tolerance<float>(1));
   }
 }
 
