@@ -39,7 +39,8 @@ struct Case {
   std::string name;
   Spec::Mask mask = Spec::Mask::kFull;
   Spec::Rows rows = Spec::Rows::kExact;
-  bool bucket = false;  // bounds are few, not the actual rows
+  int64_t bound_q = 0;  // where rows are bounded; 0: the actual ones
+  int64_t bound_k = 0;
   bool paged = false;
   bool fused = true;  // k and v lie in the rows of q
   int32_t heads = 0;
@@ -133,8 +134,8 @@ class Arrays {
     spec_.share_kernels = c.share_kernels;
     spec_.heads = c.heads;
     spec_.kv_heads = c.kv_heads;
-    spec_.rows_q = bounded && c.bucket ? QueryBound(c.rows_q) : c.rows_q;
-    spec_.rows_k = bounded && c.bucket ? TokenBound(c.rows_q, c.rows_k) : c.rows_k;
+    spec_.rows_q = bounded && c.bound_q > 0 ? c.bound_q : c.rows_q;
+    spec_.rows_k = bounded && c.bound_k > 0 ? c.bound_k : c.rows_k;
     spec_.out.row = c.heads * kDim;
     const int64_t kv_width = c.kv_heads * kDim;
     spec_.q.row = (c.heads + 2 * c.kv_heads) * kDim;
@@ -351,11 +352,12 @@ void Measure(const Case& c, double ceiling) {
 }
 
 // The forms of one problem; `all` adds those that only explain the others. Bounds of bounded forms
-// are buckets, and where `all` also the actual rows.
+// are those of the model, and where `all` also the actual rows.
 void AddForms(const std::string& name, Case base, bool all, std::vector<Case>& cases) {
-  const auto add = [&](const char* form, Spec::Rows rows, bool bucket) -> Case& {
+  const auto add = [&](const char* form, Spec::Rows rows, bool bound) -> Case& {
     base.rows = rows;
-    base.bucket = bucket;
+    base.bound_q = bound ? QueryBound(base.rows_q) : 0;
+    base.bound_k = bound ? TokenBound(base.rows_k) : 0;
     base.name = name + ", " + form;
     return cases.emplace_back(base);
   };
@@ -365,6 +367,20 @@ void AddForms(const std::string& name, Case base, bool all, std::vector<Case>& c
   }
   add("at most, bound", Spec::Rows::kAtMost, true);
   if (all) add("at most", Spec::Rows::kAtMost, false);
+}
+
+// What bounds cost that are far from the actual rows.
+void AddBounds(Case base, std::vector<Case>& cases) {
+  base.rows = Spec::Rows::kAtMost;
+  for (const int64_t bound_q : {base.rows_q, int64_t{6144}, int64_t{8192}, int64_t{32768}}) {
+    for (const int64_t bound_k : {base.rows_k, int64_t{32768}, int64_t{131072}}) {
+      base.bound_q = bound_q;
+      base.bound_k = bound_k;
+      base.name =
+          "chunk 5000 of 25000 as " + std::to_string(bound_q) + " of " + std::to_string(bound_k);
+      cases.push_back(base);
+    }
+  }
 }
 
 std::vector<Case> AllCases() {
@@ -398,6 +414,10 @@ std::vector<Case> AllCases() {
                cases);
     }
   }
+  text.paged = true;
+  text.rows_q = 5000;
+  text.rows_k = 25000;
+  AddBounds(text, cases);
   return cases;
 }
 

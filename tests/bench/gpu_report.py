@@ -79,7 +79,8 @@ class Results:
             known = self.known[group]
             load, memory = known.get("load", {}), known.get("memory", known.get("load", {}))
             if "ms" in load and "bytes" in load:
-                lines.append(f"- {title}, load: {load['ms'] / 1e3:.2f} s, "
+                warm = " and warm-up" if group == "ours" else ""
+                lines.append(f"- {title}, load{warm}: {load['ms'] / 1e3:.2f} s, "
                              f"{load['bytes'] / load['ms'] / 1e6:.1f} GB/s")
             figures = [f"{key.removesuffix('_mib').replace('_', ' ')} {memory[key]:,.0f} MiB"
                        for key in ("after_load_mib", "device_used_mib", "planned_mib", "peak_mib",

@@ -133,8 +133,8 @@ class Figures:
 
 
 def failures_of(outcomes):
-    """Ways to end that are neither an answer nor what was asked for."""
-    fine = ("answered", "cancelled", "not sent: out of time")
+    """Ways to end that are neither an answer nor what was asked for. What can never fit the cache is refused."""
+    fine = ("answered", "cancelled", "not sent: out of time", "RESOURCE_EXHAUSTED KV_CAPACITY")
     return [f"{count} requests ended with {way}" for way, count in outcomes.items() if way not in fine]
 
 

@@ -56,26 +56,19 @@ struct CudnnAttentionRows {
   alignas(16) int32_t rows_k;
 };
 
-// The bounds that stand for the queries of a chunk and for the tokens that so many queries see, so
-// that few plans, each of which takes its time and brings code onto the device, serve all lengths.
-// Kernels end where the actual rows do, but long bounds cost some percent: those of many queries
-// are closer. Queries: the least of 128, 512, 2048, 8192, ... that is not below.
+// The bounds that stand for the queries of a chunk and for the tokens they see, so that a few
+// plans, each of which takes its time and brings code onto the device, serve all lengths. cuDNN
+// computes every query of its bound, whereas long bounds of tokens cost a few percent: 128, 512,
+// then multiples of 1024 for queries, and 8192, 32768, 131072, ... for tokens.
+inline constexpr int64_t kQueryStep = 1024;
 constexpr int64_t QueryBound(int64_t rows) {
-  int64_t bound = 128;
-  while (bound < rows) bound *= 4;
-  return bound;
+  if (rows <= 128) return 128;
+  if (rows <= 512) return 512;
+  return (rows + kQueryStep - 1) / kQueryStep * kQueryStep;
 }
-constexpr int64_t TokenBound(int64_t rows, int64_t tokens) {
-  int64_t bound = 2048;
-  while (bound < tokens) {
-    if (rows <= 512) {
-      bound *= 8;
-    } else if (rows <= 2048) {
-      bound *= 2;
-    } else {  // 2048, 3072, 4096, 6144, ...
-      bound += (bound & (bound - 1)) == 0 ? bound / 2 : bound / 3;
-    }
-  }
+constexpr int64_t TokenBound(int64_t tokens) {
+  int64_t bound = 8192;
+  while (bound < tokens) bound *= 4;
   return bound;
 }
 

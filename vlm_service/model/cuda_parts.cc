@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/base/logging.h"
 #include "proto/rpc/error.h"
+#include "vlm_service/kernels/cudnn_attention_spec.h"
 #include "vlm_service/model/device_chooser.h"
 #include "vlm_service/model/exception_cause.h"
 #include "vlm_service/model/executor_parts.h"
@@ -87,6 +88,8 @@ CudaOpsOptions OpsOptionsFor(const ModelConfig& config, const ExecutorOptions& o
           .head_dim = config.text.head_dim,
           .max_decode_rows = CudaOps::Padded(options.max_slots),
           .kv_tokens = 0,
+          .chunk_rows = options.max_chunk_tokens,
+          .context_tokens = config.text.max_position_embeddings,
           .context_bytes = device.context_bytes,
           .graphs_bytes = NumGraphs(options.max_slots) * kGraphBytes};
 }
@@ -164,6 +167,7 @@ ExecutorLimits LimitsOf(const ModelConfig& config, const ExecutorOptions& option
           .context_tokens = config.text.max_position_embeddings,
           .vision_layers = static_cast<int32_t>(config.vision.depth),
           .vision_unit_tokens = kVisionUnitTokens,
+          .chunk_step = kernels::kQueryStep,
           .max_pages_in_work = static_cast<int32_t>(plan.num_pages),
           .max_steps_in_flight = 2};
 }

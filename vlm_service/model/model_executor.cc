@@ -1,11 +1,15 @@
 #include "vlm_service/model/model_executor.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "ATen/Parallel.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "proto/base/check.h"
+#include "proto/base/logging.h"
 #include "proto/rpc/error.h"
 #include "vlm_service/model/executor_parts.h"
 #include "vlm_service/model/model_weights.h"
@@ -26,8 +30,15 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
   std::vector<StageMemory> stages;
   // All memory is taken by now, so that the weights only fill theirs.
   if (measure_driver) stages = {{"start", parts.start_bytes}, {"loading", measure_driver()}};
+  const auto start = std::chrono::steady_clock::now();
   GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
                          ModelWeights::Load(std::move(file), config, type, *parts.ops));
+  const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - start;
+  const auto gigabytes = static_cast<double>(weights->num_bytes()) / 1e9;
+  base::LogInfo("weights_loaded",
+                {{"bytes", absl::StrCat(weights->num_bytes())},
+                 {"ms", absl::StrCat(std::llround(lasted.count() * 1e3))},
+                 {"gb_per_s", absl::StrFormat("%.1f", gigabytes / lasted.count())}});
   const ExecutorLimits limits = parts.limits;
   const int64_t num_parameters = weights->num_parameters();
   auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, std::move(parts));

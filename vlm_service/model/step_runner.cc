@@ -177,7 +177,7 @@ at::Tensor StepRunner::RunChunk(const PrefillChunk& chunk) {
     cache_rows[i] = slots_.CacheRow(table, chunk.first + i);
   }
   SequenceSlots::Table blocks = table;
-  const int64_t table_tokens = ops_->TableTokens(count, chunk.first + count);
+  const int64_t table_tokens = ops_->TableTokens(chunk.first + count);
   blocks.resize(std::max(table.size(), static_cast<size_t>(limits_.BlocksFor(table_tokens))),
                 table.front());
   arena_->Reset();

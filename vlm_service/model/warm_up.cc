@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/base/logging.h"
 #include "proto/rpc/error.h"
-#include "vlm_service/kernels/cudnn_attention_spec.h"
 
 namespace glyph::vlm {
 namespace {
@@ -90,17 +89,12 @@ StepPlan ChunkStep(const ExecutorLimits& limits, int64_t first, int64_t count) {
   return plan;
 }
 
-// The first chunks of prompts, then the least chunk and context of each of attention's bounds.
+// First chunks of prompts.
 absl::Status ReadPrompts(StepExecutor& executor, int64_t max_chunk_tokens) {
   const ExecutorLimits& limits = executor.limits();
   const int64_t longest = std::min(limits.context_tokens, limits.pool_tokens());
   for (const int64_t count : Sizes(std::min(max_chunk_tokens, longest))) {
     GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, 0, count)));
-  }
-  for (int64_t rows = kFewRows; rows <= max_chunk_tokens; rows = kernels::QueryBound(rows) + 1) {
-    for (int64_t tokens = rows; tokens <= longest; tokens = kernels::TokenBound(rows, tokens) + 1) {
-      GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, tokens - rows, rows)));
-    }
   }
   return absl::OkStatus();
 }

@@ -19,7 +19,7 @@ class CpuOps final : public Ops {
   void Clear(at::Tensor& tensor) override { tensor.zero_(); }
   int64_t WideRows() const override { return 1024; }
   int64_t RoomFor(int64_t rows) const override { return rows; }
-  int64_t TableTokens(int64_t /*rows*/, int64_t tokens) const override { return tokens; }
+  int64_t TableTokens(int64_t tokens) const override { return tokens; }
 
   void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) override;
   void ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) override;

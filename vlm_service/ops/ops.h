@@ -54,8 +54,8 @@ class Ops {
   virtual int64_t WideRows() const = 0;
   // Rows of memory that attention over `rows` of a chunk may touch, from the first one on.
   virtual int64_t RoomFor(int64_t rows) const = 0;
-  // Tokens that the block table of a chunk of `rows` with `tokens` before its end must cover.
-  virtual int64_t TableTokens(int64_t rows, int64_t tokens) const = 0;
+  // Tokens that the block table of a chunk with `tokens` before its end must cover.
+  virtual int64_t TableTokens(int64_t tokens) const = 0;
 
   // rows.h. indices [count] int32. What is gathered comes as float32, from rows of either type.
   virtual void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) = 0;

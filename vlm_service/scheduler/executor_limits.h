@@ -15,6 +15,7 @@ struct ExecutorLimits {
   int32_t vision_layers = 1;  // a page is encoded in units: first it is embedded, then one layer
   int64_t vision_unit_tokens = 0;  // over the rows of so many image tokens each; 0: of all
 
+  int64_t chunk_step = 1;  // what prefills fastest: chunks of multiples of it, if they are so long
   int32_t max_pages_in_work = INT32_MAX;  // begun, and not encoded
   int32_t max_steps_in_flight = 1;        // 2: one may be submitted before the last is collected
 

@@ -148,7 +148,8 @@ int64_t Scheduler::ChunkTokens(const Sequence& sequence, bool forced, double bud
     if (count == least) return forced ? least : 0;
     count = std::max(least, count - std::max<int64_t>(1, count / 8));
   }
-  return count;
+  const bool cut = first + count < pages_.PrefillEnd(sequence);
+  return cut && count > limits_.chunk_step ? count - count % limits_.chunk_step : count;
 }
 
 PrefillChunk Scheduler::MakeChunk(const Sequence& sequence, int64_t end) const {

@@ -53,7 +53,7 @@ class Problem {
       : case_(c),
         bounded_(c.rows != Spec::Rows::kExact),
         bound_q_(bounded_ ? QueryBound(c.rows_q) : c.rows_q),
-        bound_k_(bounded_ ? TokenBound(c.rows_q, c.rows_k) : c.rows_k),
+        bound_k_(bounded_ ? TokenBound(c.rows_k) : c.rows_k),
         q_stride_((c.heads + 2 * c.kv_heads) * kDim + c.gap),
         kv_stride_(2 * c.kv_heads * kDim),
         out_stride_(c.heads * kDim + c.gap),
@@ -290,13 +290,11 @@ TEST(CudnnAttentionSpecTest, BoundsAreFewAndNotBelow) {
   EXPECT_EQ(QueryBound(1), 128);
   EXPECT_EQ(QueryBound(128), 128);
   EXPECT_EQ(QueryBound(129), 512);
-  EXPECT_EQ(QueryBound(8192), 8192);
-  EXPECT_EQ(TokenBound(1, 1), 2048);
-  EXPECT_EQ(TokenBound(512, 2049), 16384);
-  EXPECT_EQ(TokenBound(512, 131072), 131072);
-  EXPECT_EQ(TokenBound(2048, 16385), 32768);
-  EXPECT_EQ(TokenBound(8192, 2049), 3072);
-  EXPECT_EQ(TokenBound(8192, 16385), 24576);
+  EXPECT_EQ(QueryBound(513), 1024);
+  EXPECT_EQ(QueryBound(7169), 8192);
+  EXPECT_EQ(TokenBound(1), 8192);
+  EXPECT_EQ(TokenBound(8193), 32768);
+  EXPECT_EQ(TokenBound(131072), 131072);
 }
 
 TEST(CudnnAttentionPlanTest, RefusesWhatDoesNotFitTogether) {

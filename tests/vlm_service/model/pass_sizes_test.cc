@@ -66,7 +66,7 @@ TEST(PassSizes, ManyRowsOfLogitsCount) {
   limits.unit_tokens = 1;
   limits.page_tokens = 1;
   limits.decode_rows = 1024;
-  const int64_t rows = 1024 * (4 * 4096 + 3 * 13696) + 2048 * 68 * 128;
+  const int64_t rows = 1024 * (4 * 4096 + 3 * 13696 + 68 * 128);
   EXPECT_EQ(ScratchValues(GlyphConfig(), limits), rows + 1024 * (4096 + 151552) + 2048);
 }
 

@@ -46,7 +46,7 @@ TEST(WarmUp, DecodesBatchesOfEveryPaddedSize) {
   EXPECT_THAT(rows, IsSupersetOf<size_t>({1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64, 96, 100}));
 }
 
-TEST(WarmUp, ReadsChunksAndContextsUpToTheLargest) {
+TEST(WarmUp, ReadsChunksUpToTheLargest) {
   RecordingExecutor executor(kGpuLimits);
   ASSERT_TRUE(WarmUp(executor, 28, 8192).ok());
   std::set<std::pair<int64_t, size_t>> chunks;  // first token, count
@@ -55,8 +55,6 @@ TEST(WarmUp, ReadsChunksAndContextsUpToTheLargest) {
   }
   using Chunk = std::pair<int64_t, size_t>;
   EXPECT_THAT(chunks, IsSupersetOf<Chunk>({{0, 1}, {0, 16}, {0, 96}, {0, 6144}, {0, 8192}}));
-  EXPECT_THAT(chunks, IsSupersetOf<Chunk>(
-                          {{0, 64}, {16385 - 64, 64}, {4097 - 513, 513}, {12289 - 2049, 2049}}));
 }
 
 TEST(WarmUp, KeepsToTheLimitsAndToOneBlock) {

@@ -1,5 +1,6 @@
 // The attention of CudaOps: cuDNN where it serves, else our kernels.
 #include <cmath>
+#include <utility>
 
 #include "vlm_service/kernels/paged_decode_attention.h"
 #include "vlm_service/kernels/sequence_attention.h"
@@ -76,6 +77,17 @@ void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& 
             "attention");
 }
 
+// A plan takes some 75 ms: no request waits for one.
+void CudaOps::PrepareChunks(CudnnAttentionSpec spec) {
+  for (int64_t rows = 1; rows <= chunk_rows_; rows = spec.rows_q + 1) {
+    spec.rows_q = kernels::QueryBound(rows);
+    for (int64_t tokens = rows; tokens <= context_tokens_; tokens = spec.rows_k + 1) {
+      spec.rows_k = kernels::TokenBound(tokens);
+      if (!cudnn_->Prepare(spec).ok()) return;  // TryCudnn tells
+    }
+  }
+}
+
 // The bounds of a plan hold for all that is read: q and out have rows up to theirs, and the table's
 // entries beyond the sequence's repeat its first block, whose values are finite.
 bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
@@ -86,7 +98,7 @@ bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tens
                              .heads = static_cast<int32_t>(q.size(1)),
                              .kv_heads = static_cast<int32_t>(k_cache.size(1)),
                              .rows_q = kernels::QueryBound(q.size(0)),
-                             .rows_k = kernels::TokenBound(q.size(0), rows),
+                             .rows_k = kernels::TokenBound(rows),
                              .q = StridesOf(q),
                              .out = StridesOf(out),
                              .k = {.row = k_cache.stride(2), .head = k_cache.stride(1)},
@@ -94,6 +106,7 @@ bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tens
                              .block_tokens = static_cast<int32_t>(k_cache.size(2)),
                              .num_blocks = k_cache.size(0),
                              .block_stride = k_cache.stride(0)};
+  if (cudnn_ != nullptr && !std::exchange(chunks_prepared_, true)) PrepareChunks(spec);
   const kernels::CudnnAttentionRows actual = {.rows_q = static_cast<int32_t>(q.size(0)),
                                               .rows_k = static_cast<int32_t>(rows)};
   const std::byte* staged = staging_.Stage(std::as_bytes(std::span(&actual, 1)));

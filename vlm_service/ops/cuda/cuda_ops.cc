@@ -51,7 +51,9 @@ CudaOps::CudaOps(const CudaOpsOptions& options)
       max_decode_chunks_(MaxDecodeChunks(options)),
       decode_workspace_(memory_.Take("workspace", DecodeBytes(options))),
       cudnn_workspace_(memory_.Take("workspace", kCudnnBytes)),
-      pixels_(memory_.Take("workspace", kPixelBytes)) {
+      pixels_(memory_.Take("workspace", kPixelBytes)),
+      chunk_rows_(options.chunk_rows),
+      context_tokens_(std::min(options.context_tokens, options.kv_tokens)) {
   CheckCuda(
       cudaMemsetAsync(decode_workspace_, 0, static_cast<size_t>(DecodeBytes(options)), stream_),
       "workspace");

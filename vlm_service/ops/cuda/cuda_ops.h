@@ -23,9 +23,11 @@ struct CudaOpsOptions {
   int64_t kv_heads = 0;
   int64_t head_dim = 0;
   int64_t max_decode_rows = 0;
-  int64_t kv_tokens = 0;      // of the whole cache
-  int64_t context_bytes = 0;  // that the driver took for this process before
-  int64_t graphs_bytes = 0;   // planned for all graphs
+  int64_t kv_tokens = 0;       // of the whole cache
+  int64_t chunk_rows = 0;      // of a prefill chunk, the most there are
+  int64_t context_tokens = 0;  // of a sequence
+  int64_t context_bytes = 0;   // that the driver took for this process before
+  int64_t graphs_bytes = 0;    // planned for all graphs
 };
 
 // Ops on one GPU: our kernels, cuBLASLt and cuDNN, in order on one stream. Memory is taken from the
@@ -66,9 +68,7 @@ class CudaOps final : public Ops {
   void Clear(at::Tensor& tensor) override;
   int64_t WideRows() const override { return kWideRows; }
   int64_t RoomFor(int64_t rows) const override { return kernels::QueryBound(rows); }
-  int64_t TableTokens(int64_t rows, int64_t tokens) const override {
-    return kernels::TokenBound(rows, tokens);
-  }
+  int64_t TableTokens(int64_t tokens) const override { return kernels::TokenBound(tokens); }
 
   void GatherRows(at::Tensor& out, const at::Tensor& source, const at::Tensor& indices) override;
   void ScatterRows(at::Tensor& out, const at::Tensor& indices, const at::Tensor& source) override;
@@ -111,6 +111,8 @@ class CudaOps final : public Ops {
                   bool gated);
   // False: cuDNN does not serve.
   bool TryCudnn(const kernels::CudnnAttentionSpec& spec, const kernels::CudnnAttentionArgs& args);
+  // Builds the plans of all chunks there may be, alike but for their rows.
+  void PrepareChunks(kernels::CudnnAttentionSpec spec);
   bool TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                      const at::Tensor& v_cache, const ops::PagedChunk& chunk);
 
@@ -127,7 +129,10 @@ class CudaOps final : public Ops {
   std::byte* const decode_workspace_;
   std::byte* const cudnn_workspace_;
   std::byte* const pixels_;  // of one page
-  bool overlaps_ = false;    // kernels may begin before the last one ends
+  const int64_t chunk_rows_;
+  const int64_t context_tokens_;
+  bool chunks_prepared_ = false;
+  bool overlaps_ = false;  // kernels may begin before the last one ends
   std::unique_ptr<kernels::Gemm> gemm_;
   std::unique_ptr<kernels::CudnnAttention> cudnn_;  // null where there is none
 };
