@@ -25,7 +25,10 @@ absl::StatusOr<RenderEvent> TextTask::Step(WorkerTools& tools) {
   }
   GLYPH_ASSIGN_OR_RETURN(FontTools * font, tools.ToolsFor(*options_.profile));
   if (!is_planned_) {
-    GLYPH_ASSIGN_OR_RETURN(is_planned_, layout_->Advance(*font->shaper, kCharactersPerStep));
+    const bool is_fast = options_.path == DrawingPath::kFast && font->glyphs.has_value();
+    GLYPH_ASSIGN_OR_RETURN(
+        is_planned_,
+        layout_->Advance(*font->shaper, is_fast ? &*font->glyphs : nullptr, kCharactersPerStep));
     return is_planned_ ? RenderEvent(MakePlan()) : RenderEvent();
   }
   if (next_page_ < layout_->pages().size()) return DrawNextPage(*font);

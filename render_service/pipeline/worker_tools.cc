@@ -8,6 +8,11 @@
 
 namespace glyph::render {
 
+FontTools::FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& style)
+    : shaper(std::move(text_shaper)), masks(*shaper) {
+  if (GlyphTable::Supports(style)) glyphs.emplace(*shaper);
+}
+
 absl::StatusOr<FontTools*> WorkerTools::ToolsFor(const ResolvedProfile& profile) {
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.fingerprint == profile.fingerprint;
@@ -21,8 +26,8 @@ absl::StatusOr<FontTools*> WorkerTools::ToolsFor(const ResolvedProfile& profile)
     return rpc::InvalidArgument("PROFILE_INVALID", "render.profile_json",
                                 absl::StrCat("render profile: ", shaper.status().message()));
   }
-  entries_.push_front(
-      {profile.fingerprint, profile.fonts, std::make_unique<FontTools>(*std::move(shaper))});
+  entries_.push_front({profile.fingerprint, profile.fonts,
+                       std::make_unique<FontTools>(*std::move(shaper), profile.profile.font)});
   if (entries_.size() > kMaxFonts) entries_.pop_back();
   return entries_.front().tools.get();
 }

@@ -1,9 +1,10 @@
 #pragma once
 #include <list>
 #include <memory>
-#include <utility>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "render_service/fonts/glyph_table.h"
 #include "render_service/fonts/text_shaper.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/raster/glyph_masks.h"
@@ -12,10 +13,10 @@ namespace glyph::render {
 
 // What one worker draws a profile's font with.
 struct FontTools {
-  explicit FontTools(std::unique_ptr<TextShaper> text_shaper)
-      : shaper(std::move(text_shaper)), masks(*shaper) {}
+  FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& style);
 
   const std::unique_ptr<TextShaper> shaper;
+  std::optional<GlyphTable> glyphs;  // nullopt where the style does not support one
   GlyphMasks masks;
 };
 
