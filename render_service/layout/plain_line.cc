@@ -63,7 +63,7 @@ void BuildPlainLine(const PlainWindow& window, const LineSpan& span, VisualLine&
   line.width_px = static_cast<int32_t>(pens[span.end] - pens[span.begin]);
   PlacedGlyph* out = line.glyphs.data();
   for (size_t i = span.begin; i < span.end; ++i) {
-    *out = {window.glyph(i), static_cast<int16_t>(pens[i] - pens[span.begin]), 0, window.source(i)};
+    *out = {window.glyph(i), static_cast<int16_t>(pens[i] - pens[span.begin]), 0};
     out += IsWhite(window, i) ? 0 : 1;
   }
   line.glyphs.resize(static_cast<size_t>(out - line.glyphs.data()));

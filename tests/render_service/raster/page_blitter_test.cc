@@ -38,11 +38,11 @@ PageLayout RandomPage(std::mt19937& random) {
     const auto first = static_cast<uint32_t>(page.glyphs.size());
     for (uint32_t glyphs = random() % 40; glyphs > 0; --glyphs) {
       page.glyphs.push_back({static_cast<uint32_t>(random() % kGlyphsOfTheFont),
-                             anywhere(page.width_px), anywhere(page.height_px), 0});
+                             anywhere(page.width_px), anywhere(page.height_px)});
     }
     page.lines.push_back(
         {.first_glyph = first, .end_glyph = static_cast<uint32_t>(page.glyphs.size())});
-    page.boxes.push_back({0x41, anywhere(page.width_px), anywhere(page.height_px), 0});
+    page.boxes.push_back({0x41, anywhere(page.width_px), anywhere(page.height_px)});
   }
   return page;
 }
