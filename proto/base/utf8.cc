@@ -1,5 +1,7 @@
 #include "proto/base/utf8.h"
 
+#include <cstring>
+
 namespace glyph::base {
 namespace {
 
@@ -31,11 +33,23 @@ Sequence Read(std::string_view text, size_t at) {
   return {length, true, false};
 }
 
+// Whether the 8 bytes at `at` are ASCII.
+bool IsAscii(std::string_view text, size_t at) {
+  uint64_t bytes = 0;
+  if (text.size() - at < sizeof(bytes)) return false;
+  std::memcpy(&bytes, text.data() + at, sizeof(bytes));
+  return (bytes & 0x8080808080808080) == 0;
+}
+
 }  // namespace
 
 size_t ValidUtf8Prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
+    if (IsAscii(text, at)) {
+      at += sizeof(uint64_t);
+      continue;
+    }
     const Sequence sequence = Read(text, at);
     if (!sequence.valid) break;
     at += sequence.length;
