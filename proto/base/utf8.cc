@@ -41,6 +41,13 @@ bool IsAscii(std::string_view text, size_t at) {
   return (bytes & 0x8080808080808080) == 0;
 }
 
+// Whether a character of three bytes begins at `at` whose lead byte leaves the others free.
+bool IsCommonThreeBytes(std::string_view text, size_t at) {
+  if (text.size() - at < 3) return false;
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  return byte(0) > 0xE0 && byte(0) < 0xED && (byte(1) & 0xC0) == 0x80 && (byte(2) & 0xC0) == 0x80;
+}
+
 }  // namespace
 
 size_t ValidUtf8Prefix(std::string_view text) {
@@ -48,6 +55,10 @@ size_t ValidUtf8Prefix(std::string_view text) {
   while (at < text.size()) {
     if (IsAscii(text, at)) {
       at += sizeof(uint64_t);
+      continue;
+    }
+    if (IsCommonThreeBytes(text, at)) {
+      at += 3;
       continue;
     }
     const Sequence sequence = Read(text, at);

@@ -107,14 +107,15 @@ bool GlyphTable::Supports(const FontStyle& style) {
 
 GlyphTable::GlyphTable(TextShaper& shaper) : shaper_(shaper), entries_(1 << 16) {}
 
-void GlyphTable::Learn(char16_t code_point, Entry& entry) {
+const PlainGlyph* GlyphTable::Learn(char16_t code_point, Entry& entry) {
   entry.state = State::kNotPlain;
-  if (!StandsAlone(code_point)) return;
+  if (!StandsAlone(code_point)) return nullptr;
   const std::optional<PlainGlyph> glyph = ShapeAlone(code_point, shaper_);
   const std::optional<BreakClass> break_class = BreakRules::ClassOf(code_point);
-  if (!glyph || !break_class) return;
+  if (!glyph || !break_class) return nullptr;
   entry = {*glyph, State::kPlain};
   entry.glyph.break_class = *break_class;
+  return &entry.glyph;
 }
 
 }  // namespace glyph::render

@@ -32,8 +32,8 @@ class GlyphTable {
   // Null: `code_point` is not plain.
   const PlainGlyph* Find(char16_t code_point) {
     Entry& entry = entries_[code_point];
-    if (entry.state == State::kUnknown) Learn(code_point, entry);
-    return entry.state == State::kPlain ? &entry.glyph : nullptr;
+    if (entry.state == State::kPlain) return &entry.glyph;
+    return entry.state == State::kUnknown ? Learn(code_point, entry) : nullptr;
   }
 
   const BreakRules& break_rules() const { return break_rules_; }
@@ -45,7 +45,7 @@ class GlyphTable {
     State state = State::kUnknown;
   };
 
-  void Learn(char16_t code_point, Entry& entry);
+  const PlainGlyph* Learn(char16_t code_point, Entry& entry);
 
   TextShaper& shaper_;
   const BreakRules break_rules_;

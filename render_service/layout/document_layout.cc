@@ -8,11 +8,11 @@
 namespace glyph::render {
 
 DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& profile,
-                               uint32_t max_pages)
+                               LayoutOptions options)
     : source_(source),
       profile_(profile),
-      max_pages_(max_pages),
-      paginator_(profile_),
+      options_(options),
+      paginator_(profile_, options.num_pages),
       hard_line_{source.content_begin(), source.content_begin(), source.content_begin()},
       position_(source.content_begin()) {}
 
@@ -31,10 +31,10 @@ absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* gly
       paginator_.Finish();
       return true;
     }
-    if (paginator_.num_pages() > max_pages_) {
+    if (paginator_.num_pages() > options_.max_pages) {
       return rpc::InvalidArgument(
           "TOO_MANY_PAGES", "document.text",
-          absl::StrCat("document.text needs more than the limit of ", max_pages_,
+          absl::StrCat("document.text needs more than the limit of ", options_.max_pages,
                        " pages; raise render.max_pages (at most 256) or split the document"));
     }
   }
@@ -81,19 +81,28 @@ size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
       position_ = plain_.source(begin);
       break;
     }
-    BuildPlainLine(plain_, *span, line_);
-    AddLine();
+    AddPlainLine(*span);
     begin = span->next;
   }
   return plain_.size();
 }
 
-void DocumentLayout::AddLine() {
-  if (line_.is_blank) {
-    paginator_.AddBlankLine();
+void DocumentLayout::AddPlainLine(const LineSpan& span) {
+  if (options_.num_pages > 0) {
+    BuildPlainLine(plain_, span, line_);
   } else {
-    paginator_.AddLine(line_);
+    line_.is_blank = IsBlank(plain_, span);
   }
+  AddLine();
+}
+
+void DocumentLayout::AddLine() {
+  if (line_.is_blank) return paginator_.AddBlankLine();
+  if (options_.num_pages == 0) {
+    line_.glyphs.clear();
+    line_.boxes.clear();
+  }
+  paginator_.AddLine(line_);
 }
 
 }  // namespace glyph::render

@@ -15,14 +15,22 @@
 
 namespace glyph::render {
 
+struct LayoutOptions {
+  uint32_t max_pages = 0;
+  // Pages of the document, which decide their heights. 0: not known yet, so rows are only counted,
+  // and pages have neither glyphs nor heights.
+  uint32_t num_pages = 0;
+};
+
 // Lays a document out in slices, so that a long one shares its worker. Time is linear in the text:
-// a hard line is shaped in windows of kWindowCharacters that begin at a visual line.
-//   DocumentLayout layout(source, profile, max_pages);
-//   while (true) {
-//     GLYPH_ASSIGN_OR_RETURN(const bool finished, layout.Advance(shaper, &glyphs, 65536));
-//     if (finished) break;
+// a hard line is shaped in windows of kWindowCharacters that begin at a visual line. A document is
+// laid out twice: first rows are counted, which takes little memory and, where characters are
+// plain, little time; then pages are filled while the ones before are drawn.
+//   DocumentLayout layout(source, profile, {.max_pages = 256, .num_pages = 12});
+//   for (bool is_finished = false; !is_finished;) {
+//     GLYPH_ASSIGN_OR_RETURN(is_finished, layout.Advance(shaper, &glyphs, 65536));
+//     for (const PageLayout& page : std::exchange(layout.pages(), {})) ...
 //   }
-//   for (const PageLayout& page : layout.pages()) ...
 // Not thread-safe; slices may run on different threads and shapers of the same font and style.
 class DocumentLayout {
  public:
@@ -31,15 +39,16 @@ class DocumentLayout {
   static constexpr size_t kWindowCharacters = 4096;
 
   // `source` outlives the layout.
-  DocumentLayout(const SourceText& source, const RenderProfile& profile, uint32_t max_pages);
+  DocumentLayout(const SourceText& source, const RenderProfile& profile, LayoutOptions options);
 
   // Lays out about `num_characters` more and tells whether the document is finished. Windows of
   // characters that are plain in `glyphs`, the table of `shaper`, are not shaped; null: all are.
   // INVALID_ARGUMENT (TOO_MANY_PAGES) as soon as it needs more than max_pages.
   absl::StatusOr<bool> Advance(TextShaper& shaper, GlyphTable* glyphs, size_t num_characters);
 
-  // After the last slice.
+  // Pages finished, the caller's to take away.
   std::vector<PageLayout>& pages() { return paginator_.pages(); }
+  // After the last slice.
   uint32_t num_blank_pages() const { return paginator_.num_blank_pages(); }
   const TextOddities& oddities() const { return oddities_; }
 
@@ -49,11 +58,12 @@ class DocumentLayout {
   size_t LayOutShaped(TextShaper& shaper);
   // After plain_ has become the next window.
   size_t LayOutPlain(const BreakRules& rules);
+  void AddPlainLine(const LineSpan& span);
   void AddLine();
 
   const SourceText& source_;
   const RenderProfile profile_;
-  const uint32_t max_pages_;
+  const LayoutOptions options_;
   Paginator paginator_;
   TextOddities oddities_;
   HardLine hard_line_;

@@ -54,6 +54,12 @@ std::optional<LineSpan> BreakPlainLine(const PlainWindow& window, const BreakRul
   return MakeLine(window, begin, window.size(), wrap);
 }
 
+bool IsBlank(const PlainWindow& window, const LineSpan& span) {
+  size_t i = span.begin;
+  while (i < span.end && IsWhite(window, i)) ++i;
+  return i == span.end;
+}
+
 void BuildPlainLine(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
   const auto pens = window.pens();
   line.boxes.clear();

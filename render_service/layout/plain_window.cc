@@ -41,30 +41,37 @@ bool PlainWindow::Fill(std::string_view source, size_t begin, size_t end, size_t
                        GlyphTable& table) {
   Reserve(max_characters + kTabSpaces);
   const auto* bytes = reinterpret_cast<const unsigned char*>(source.data());
+  uint16_t* const glyphs = glyphs_.data();
+  BreakClass* const break_classes = break_classes_.data();
+  uint32_t* const pens = pens_.data();
+  uint32_t* const sources = sources_.data();
   uint32_t pen = 0;
   size_t n = 0;
   size_t i = begin;
-  const auto add = [&](const PlainGlyph& glyph, size_t offset) {
-    glyphs_[n] = glyph.id;
-    break_classes_[n] = glyph.break_class;
-    pens_[n] = pen;
-    sources_[n] = static_cast<uint32_t>(offset);
+  const auto add = [&](const PlainGlyph& glyph) {
+    glyphs[n] = glyph.id;
+    break_classes[n] = glyph.break_class;
+    pens[n] = pen;
+    sources[n] = static_cast<uint32_t>(i);
     pen += glyph.advance_px;
     ++n;
   };
   while (i < end && n < max_characters) {
     const BasicCharacter character = DecodeBasic(bytes + i, end - i);
     if (character.length == 0) return false;
-    const bool is_tab = character.code_point == '\t';
-    const PlainGlyph* glyph = table.Find(is_tab ? u' ' : character.code_point);
-    if (glyph == nullptr) return false;
-    add(*glyph, i);
-    i += character.length;
-    if (!is_tab) continue;
-    for (int space = 1; space < kTabSpaces; ++space) add(*glyph, i);
+    if (const PlainGlyph* glyph = table.Find(character.code_point)) {
+      add(*glyph);
+      i += character.length;
+      continue;
+    }
+    const PlainGlyph* space = table.Find(u' ');
+    if (character.code_point != u'\t' || space == nullptr) return false;
+    add(*space);
+    ++i;
+    for (int further = 1; further < kTabSpaces; ++further) add(*space);
   }
-  pens_[n] = pen;
-  sources_[n] = static_cast<uint32_t>(i);
+  pens[n] = pen;
+  sources[n] = static_cast<uint32_t>(i);
   size_ = n;
   return true;
 }

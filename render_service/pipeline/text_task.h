@@ -23,8 +23,8 @@ struct TextTaskOptions {
   DrawingPath path = DrawingPath::kFast;
 };
 
-// Draws a text: lays all of it out, which makes the plan exact, then draws page by page. A page's
-// layout is freed once it is drawn.
+// Draws a text: counts its rows, which makes the plan exact, then lays out and draws page by page,
+// so that the memory a document takes does not grow with it.
 class TextTask : public RenderTask {
  public:
   TextTask(std::string bytes, TextTaskOptions options);
@@ -34,6 +34,8 @@ class TextTask : public RenderTask {
 
  private:
   absl::Status Validate();
+  // One slice of layout; brings the plan when it ends the count.
+  absl::StatusOr<RenderEvent> Advance(FontTools& tools);
   RenderPlan MakePlan();
   absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
@@ -43,6 +45,7 @@ class TextTask : public RenderTask {
   std::optional<SourceText> source_;
   std::optional<DocumentLayout> layout_;
   bool is_planned_ = false;
+  bool is_laid_out_ = false;
   uint32_t next_page_ = 0;
 };
 

@@ -33,7 +33,7 @@ class DocumentLayoutTest : public ::testing::Test {
                 uint32_t max_pages = 256) {
     const auto source = SourceText::Create(text, /*lenient=*/true);
     const auto resolved = catalog_->Find(profile).value();
-    DocumentLayout layout(*source, resolved->profile, max_pages);
+    DocumentLayout layout(*source, resolved->profile, {.max_pages = max_pages, .num_pages = 1});
     while (true) {
       const auto is_finished = layout.Advance(*shaper_, &glyphs_, 1000);
       status_ = is_finished.status();

@@ -75,22 +75,32 @@ class DrawingPathTest : public ::testing::Test {
     return odd;
   }
 
-  // All events of both paths in turn; the first difference ends the test.
+  // All events of both paths in turn; the first difference ends the test. The plan is exact.
   void ExpectSameBytes(const std::string& text, std::shared_ptr<const ResolvedProfile> profile) {
     TextTaskOptions options = {
         .profile = std::move(profile), .lenient_utf8 = true, .max_pages = 256};
     TextTask fast(text, options);
     options.path = DrawingPath::kReference;
     TextTask reference(text, options);
+    uint64_t planned_tokens = 0, planned_pages = 0;
     while (true) {
       const auto event = NextEvent(fast), expected = NextEvent(reference);
       ASSERT_EQ(event.status(), expected.status());
       if (!event.ok()) return;
       ASSERT_EQ(Describe(*event), Describe(*expected));
+      if (const auto* plan = std::get_if<RenderPlan>(&*event)) {
+        planned_tokens = plan->max_visual_tokens;
+        planned_pages = plan->max_pages;
+      }
       if (const auto* page = std::get_if<RenderedPage>(&*event)) {
+        planned_tokens -= static_cast<uint64_t>(page->width_px / 28 * (page->height_px / 28));
+        --planned_pages;
         ASSERT_TRUE(page->pixels == std::get<RenderedPage>(*expected).pixels);
       }
-      if (std::holds_alternative<RenderSummary>(*event)) return;
+      if (!std::holds_alternative<RenderSummary>(*event)) continue;
+      ASSERT_EQ(planned_tokens, 0u);
+      ASSERT_EQ(planned_pages, 0u);
+      return;
     }
   }
 
