@@ -6,8 +6,8 @@
 
 namespace glyph::render {
 
-Paginator::Paginator(const RenderProfile& profile)
-    : profile_(profile), lines_per_page_(profile.LinesPerPage()) {}
+Paginator::Paginator(const RenderProfile& profile, size_t num_pages)
+    : profile_(profile), num_document_pages_(num_pages), lines_per_page_(profile.LinesPerPage()) {}
 
 void Paginator::AddLine(const VisualLine& line) {
   CountDroppedLines();
@@ -19,7 +19,8 @@ void Paginator::AddLine(const VisualLine& line) {
     placed.y = static_cast<int16_t>(placed.y + baseline);
     return placed;
   };
-  for (const PlacedGlyph& glyph : line.glyphs) page_.glyphs.push_back(place(glyph));
+  page_.glyphs.resize(first_glyph + line.glyphs.size());
+  std::transform(line.glyphs.begin(), line.glyphs.end(), page_.glyphs.begin() + first_glyph, place);
   for (const PlacedBox& box : line.boxes) page_.boxes.push_back(place(box));
   page_.lines.push_back({.source_begin = line.source_begin,
                          .source_end = line.source_end,
@@ -45,11 +46,6 @@ void Paginator::AddBlankLine() {
 void Paginator::Finish() {
   if (page_.num_rows > 0) ClosePage();
   CountDroppedLines();
-  const bool all_equal = profile_.heights == PageHeights::kEqual && pages_.size() > 1;
-  for (PageLayout& page : pages_) {
-    page.width_px = profile_.padded_width_px();
-    page.height_px = all_equal ? profile_.page_height_max_px : profile_.PageHeight(page.num_rows);
-  }
 }
 
 void Paginator::AdvanceRow() {
@@ -57,7 +53,12 @@ void Paginator::AdvanceRow() {
 }
 
 void Paginator::ClosePage() {
+  page_.width_px = profile_.padded_width_px();
+  if (num_document_pages_ > 0) {
+    page_.height_px = profile_.PageHeight(page_.num_rows, num_document_pages_);
+  }
   pages_.push_back(std::exchange(page_, {}));
+  ++num_finished_;
   row_ = 0;
 }
 

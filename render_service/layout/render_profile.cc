@@ -21,7 +21,8 @@ int RenderProfile::LinesPerPage() const {
   return max_lines > 0 ? std::min(max_lines, fitting) : fitting;
 }
 
-int RenderProfile::PageHeight(int num_lines) const {
+int RenderProfile::PageHeight(int num_lines, size_t num_pages) const {
+  if (heights == PageHeights::kEqual && num_pages > 1) return page_height_max_px;
   const double content = margin_top_min_px + num_lines * line_pitch_px + margin_bottom_px;
   const int multiples = static_cast<int>(std::ceil(content / page_height_multiple_px - 1e-9));
   return std::clamp(multiples * page_height_multiple_px, page_height_min_px, page_height_max_px);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -45,8 +46,8 @@ struct RenderProfile {
   int text_width_px() const { return page_width_px - margin_left_px - margin_right_px; }
   int padded_width_px() const { return (page_width_px + kGridPx - 1) / kGridPx * kGridPx; }
   int LinesPerPage() const;
-  // Height of a page of `num_lines`, 1 to LinesPerPage().
-  int PageHeight(int num_lines) const;
+  // Height of a page of `num_lines`, 1 to LinesPerPage(), of a document of `num_pages`.
+  int PageHeight(int num_lines, size_t num_pages) const;
   // Top edge of line `row`, 0-based.
   int LineTop(int row) const;
 };
