@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
 #include "render_service/layout/line_breaker.h"
+#include "render_service/layout/plain_line.h"
 
 namespace glyph::render {
 
@@ -15,11 +16,12 @@ DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& pr
       hard_line_{source.content_begin(), source.content_begin(), source.content_begin()},
       position_(source.content_begin()) {}
 
-absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, size_t num_characters) {
+absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* glyphs,
+                                             size_t num_characters) {
   size_t done = 0;
   while (done < num_characters) {
     if (position_ < hard_line_.end) {
-      done += LayOutWindow(shaper);
+      done += LayOutWindow(shaper, glyphs);
     } else if (hard_line_.next < source_.bytes().size()) {
       hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
       position_ = hard_line_.begin;
@@ -39,7 +41,15 @@ absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, size_t num_char
   return false;
 }
 
-size_t DocumentLayout::LayOutWindow(TextShaper& shaper) {
+size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
+  if (glyphs != nullptr &&
+      plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, *glyphs)) {
+    return LayOutPlain(glyphs->break_rules());
+  }
+  return LayOutShaped(shaper);
+}
+
+size_t DocumentLayout::LayOutShaped(TextShaper& shaper) {
   const size_t window_end =
       FillDisplayText(source_.bytes(), position_, hard_line_.end, kWindowCharacters, display_);
   shaper.Shape(display_, shaped_);
@@ -54,14 +64,31 @@ size_t DocumentLayout::LayOutWindow(TextShaper& shaper) {
       position_ = display_.characters[clusters[begin].first_character].source_begin;
       break;
     }
-    AddLine(*span);
+    BuildVisualLine(display_, shaped_, *span, line_, oddities_);
+    AddLine();
     begin = span->next;
   }
   return display_.characters.size();
 }
 
-void DocumentLayout::AddLine(const LineSpan& span) {
-  BuildVisualLine(display_, shaped_, span, line_, oddities_);
+size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
+  const bool paragraph_ends = plain_.source(plain_.size()) == hard_line_.end;
+  position_ = plain_.source(plain_.size());
+  for (size_t begin = 0; begin < plain_.size();) {
+    const auto span = BreakPlainLine(plain_, rules, begin, profile_.text_width_px(), profile_.wrap,
+                                     paragraph_ends || begin == 0);
+    if (!span) {
+      position_ = plain_.source(begin);
+      break;
+    }
+    BuildPlainLine(plain_, *span, line_);
+    AddLine();
+    begin = span->next;
+  }
+  return plain_.size();
+}
+
+void DocumentLayout::AddLine() {
   if (line_.is_blank) {
     paginator_.AddBlankLine();
   } else {

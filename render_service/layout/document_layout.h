@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "render_service/fonts/glyph_table.h"
 #include "render_service/fonts/text_shaper.h"
 #include "render_service/layout/page_layout.h"
 #include "render_service/layout/paginator.h"
+#include "render_service/layout/plain_window.h"
 #include "render_service/layout/render_profile.h"
 #include "render_service/text/hard_line.h"
 #include "render_service/text/source_text.h"
@@ -17,7 +19,7 @@ namespace glyph::render {
 // a hard line is shaped in windows of kWindowCharacters that begin at a visual line.
 //   DocumentLayout layout(source, profile, max_pages);
 //   while (true) {
-//     GLYPH_ASSIGN_OR_RETURN(const bool finished, layout.Advance(shaper, 65536));
+//     GLYPH_ASSIGN_OR_RETURN(const bool finished, layout.Advance(shaper, &glyphs, 65536));
 //     if (finished) break;
 //   }
 //   for (const PageLayout& page : layout.pages()) ...
@@ -31,9 +33,10 @@ class DocumentLayout {
   // `source` outlives the layout.
   DocumentLayout(const SourceText& source, const RenderProfile& profile, uint32_t max_pages);
 
-  // Lays out about `num_characters` more and tells whether the document is finished.
+  // Lays out about `num_characters` more and tells whether the document is finished. Windows of
+  // characters that are plain in `glyphs`, the table of `shaper`, are not shaped; null: all are.
   // INVALID_ARGUMENT (TOO_MANY_PAGES) as soon as it needs more than max_pages.
-  absl::StatusOr<bool> Advance(TextShaper& shaper, size_t num_characters);
+  absl::StatusOr<bool> Advance(TextShaper& shaper, GlyphTable* glyphs, size_t num_characters);
 
   // After the last slice.
   std::vector<PageLayout>& pages() { return paginator_.pages(); }
@@ -41,9 +44,12 @@ class DocumentLayout {
   const TextOddities& oddities() const { return oddities_; }
 
  private:
-  // Shapes the next window and breaks it; returns the characters shaped.
-  size_t LayOutWindow(TextShaper& shaper);
-  void AddLine(const LineSpan& span);
+  // Lays out the next window; returns its characters.
+  size_t LayOutWindow(TextShaper& shaper, GlyphTable* glyphs);
+  size_t LayOutShaped(TextShaper& shaper);
+  // After plain_ has become the next window.
+  size_t LayOutPlain(const BreakRules& rules);
+  void AddLine();
 
   const SourceText& source_;
   const RenderProfile profile_;
@@ -52,7 +58,8 @@ class DocumentLayout {
   TextOddities oddities_;
   HardLine hard_line_;
   size_t position_ = 0;  // where the next window of hard_line_ begins
-  DisplayText display_;  // the window; members, so that their memory is reused
+  PlainWindow plain_;    // the window; members, so that their memory is reused
+  DisplayText display_;  // the window where it is not plain
   ShapedText shaped_;
   VisualLine line_;
 };

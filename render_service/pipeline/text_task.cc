@@ -4,6 +4,7 @@
 
 #include "proto/rpc/error.h"
 #include "render_service/layout/page_key.h"
+#include "render_service/raster/page_blitter.h"
 #include "render_service/raster/page_painter.h"
 
 namespace glyph::render {
@@ -22,12 +23,15 @@ absl::StatusOr<RenderEvent> TextTask::Step(WorkerTools& tools) {
     GLYPH_RETURN_IF_ERROR(Validate());
     return RenderEvent();
   }
-  GLYPH_ASSIGN_OR_RETURN(TextShaper * shaper, tools.ShaperFor(*options_.profile));
+  GLYPH_ASSIGN_OR_RETURN(FontTools * font, tools.ToolsFor(*options_.profile));
   if (!is_planned_) {
-    GLYPH_ASSIGN_OR_RETURN(is_planned_, layout_->Advance(*shaper, kCharactersPerStep));
+    const bool is_fast = options_.path == DrawingPath::kFast && font->glyphs.has_value();
+    GLYPH_ASSIGN_OR_RETURN(
+        is_planned_,
+        layout_->Advance(*font->shaper, is_fast ? &*font->glyphs : nullptr, kCharactersPerStep));
     return is_planned_ ? RenderEvent(MakePlan()) : RenderEvent();
   }
-  if (next_page_ < layout_->pages().size()) return DrawNextPage(*shaper);
+  if (next_page_ < layout_->pages().size()) return DrawNextPage(*font);
   return RenderEvent(Summarize());
 }
 
@@ -49,9 +53,11 @@ RenderPlan TextTask::MakePlan() {
   return plan;
 }
 
-absl::StatusOr<RenderEvent> TextTask::DrawNextPage(TextShaper& shaper) {
+absl::StatusOr<RenderEvent> TextTask::DrawNextPage(FontTools& tools) {
   PageLayout layout = std::exchange(layout_->pages()[next_page_], {});
-  GLYPH_ASSIGN_OR_RETURN(std::vector<uint8_t> pixels, PaintPage(layout, shaper));
+  GLYPH_ASSIGN_OR_RETURN(std::vector<uint8_t> pixels, options_.path == DrawingPath::kFast
+                                                          ? BlitPage(layout, tools.masks)
+                                                          : PaintPage(layout, *tools.shaper));
   return RenderEvent(RenderedPage{.index = next_page_++,
                                   .key = PageKey(options_.profile->fingerprint, layout),
                                   .profile_fingerprint = options_.profile->fingerprint,

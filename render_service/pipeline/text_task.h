@@ -10,10 +10,17 @@
 
 namespace glyph::render {
 
+// How pages come about. Both ways give the same bytes.
+enum class DrawingPath {
+  kFast,       // by what has been learned of each glyph, where that is enough
+  kReference,  // by Pango and Cairo alone, for comparison
+};
+
 struct TextTaskOptions {
   std::shared_ptr<const ResolvedProfile> profile;
   bool lenient_utf8 = false;
   uint32_t max_pages = 0;  // 1 to 256
+  DrawingPath path = DrawingPath::kFast;
 };
 
 // Draws a text: lays all of it out, which makes the plan exact, then draws page by page. A page's
@@ -28,7 +35,7 @@ class TextTask : public RenderTask {
  private:
   absl::Status Validate();
   RenderPlan MakePlan();
-  absl::StatusOr<RenderEvent> DrawNextPage(TextShaper& shaper);
+  absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
 
   std::string bytes_;  // until validated

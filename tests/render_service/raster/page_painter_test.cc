@@ -32,7 +32,7 @@ std::vector<PageLayout> LayOut(const std::string& text, const RenderProfile& pro
                                TextShaper& shaper) {
   const auto source = SourceText::Create(text, false);
   DocumentLayout layout(*source, profile, 256);
-  while (!layout.Advance(shaper, 1 << 20).value()) {
+  while (!layout.Advance(shaper, nullptr, 1 << 20).value()) {
   }
   return layout.pages();
 }
