@@ -135,12 +135,11 @@ std::optional<LineCursor> StructureReader::PeekLine() {
   return cursor;
 }
 
-void StructureReader::ReadFenced(LineCursor& cursor, StructuredLine& line) {
+void StructureReader::ReadFenced(const LineCursor& cursor, StructuredLine& line) {
   line.begins_block = false;
   line.kind = LineKind::kCode;
   if (cursor.Indent() >= kCodeIndent || !ClosesFence(cursor, fence_)) return;
   line.kind = LineKind::kCodeFence;
-  cursor.SkipText(fence_.length);
   open_ = Open::kNothing;
 }
 
@@ -216,11 +215,9 @@ bool StructureReader::TakeHeading(LineCursor& cursor, StructuredLine& line) {
   return true;
 }
 
-bool StructureReader::TakeFence(LineCursor& cursor, StructuredLine& line) {
+bool StructureReader::TakeFence(const LineCursor& cursor, StructuredLine& line) {
   const std::optional<Fence> fence = MatchFence(cursor);
   if (!fence) return false;
-  cursor.SkipText(fence->length);
-  cursor.SkipColumns(cursor.Indent());
   line.kind = LineKind::kCodeFence;
   fence_ = *fence;
   open_ = Open::kFence;

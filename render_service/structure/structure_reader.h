@@ -63,14 +63,14 @@ class StructureReader {
   // The next line, inside the same containers; nullopt when it leaves them.
   std::optional<LineCursor> PeekLine();
 
-  void ReadFenced(LineCursor& cursor, StructuredLine& line);
+  void ReadFenced(const LineCursor& cursor, StructuredLine& line);
   void ReadLeaf(LineCursor& cursor, StructuredLine& line);
   // Each tells whether the line was its kind.
   bool TakeBlank(const LineCursor& cursor, StructuredLine& line);
   bool TakeNumbered(LineCursor& cursor, StructuredLine& line);
   bool TakeIndented(const LineCursor& cursor, StructuredLine& line);
   bool TakeHeading(LineCursor& cursor, StructuredLine& line);
-  bool TakeFence(LineCursor& cursor, StructuredLine& line);
+  bool TakeFence(const LineCursor& cursor, StructuredLine& line);
   bool TakeRule(const LineCursor& cursor, StructuredLine& line);
   bool TakeTable(const LineCursor& cursor, StructuredLine& line);
   bool TakeTabbedRow(const LineCursor& cursor, StructuredLine& line);

@@ -14,7 +14,7 @@ enum class LineKind : uint8_t {
   kParagraph,  // also every line that is in doubt
   kHeading,    // "## Title", or the line above a kHeadingUnderline, or a Chinese numbered one
   kHeadingUnderline,  // ===== or -----
-  kCodeFence,         // ``` or ~~~ at either end; the content is the info string
+  kCodeFence,         // ``` or ~~~ at either end, with the info string as content
   kCode,              // verbatim: between fences, or indented
   kTableHeader,
   kTableDelimiter,  // |---|:-:|
@@ -24,9 +24,9 @@ enum class LineKind : uint8_t {
 };
 
 // One hard line and what it is. Its bytes are, in this order and without gaps: the marker
-// [hard.begin, content_begin), with all quote and list markers and the white space around them; the
-// content [content_begin, hard.end), as typed; the line end. Blocks are runs of lines: one begins
-// at every line with `begins_block`.
+// [hard.begin, content_begin), with all quote and list markers, the # of a heading and the white
+// space around them; the content [content_begin, hard.end), as typed; the line end. Blocks are runs
+// of lines: one begins at every line with `begins_block`.
 struct StructuredLine {
   HardLine hard;
   size_t content_begin = 0;
