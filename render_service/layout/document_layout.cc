@@ -1,5 +1,7 @@
 #include "render_service/layout/document_layout.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
 #include "render_service/layout/line_breaker.h"
@@ -14,7 +16,9 @@ DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& pr
       options_(options),
       paginator_(profile_, options.num_pages),
       hard_line_{source.content_begin(), source.content_begin(), source.content_begin()},
-      position_(source.content_begin()) {}
+      position_(source.content_begin()) {
+  if (profile_.styles) styler_.emplace(source_, profile_);
+}
 
 absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* glyphs,
                                              size_t num_characters) {
@@ -22,10 +26,7 @@ absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* gly
   while (done < num_characters) {
     if (position_ < hard_line_.end) {
       done += LayOutWindow(shaper, glyphs);
-    } else if (hard_line_.next < source_.bytes().size()) {
-      hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
-      position_ = hard_line_.begin;
-      if (hard_line_.begin == hard_line_.end) paginator_.AddBlankLine();
+    } else if (NextHardLine(shaper)) {
       ++done;
     } else {
       paginator_.Finish();
@@ -41,8 +42,29 @@ absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* gly
   return false;
 }
 
+bool DocumentLayout::NextHardLine(TextShaper& shaper) {
+  if (styler_) {
+    if (!styler_->Next(shaper, oddities_)) return false;
+    hard_line_ = styler_->line().hard;
+    position_ = styler_->begin();
+    line_.left_px = styler_->left_px();
+    marker_ = styler_->marker();
+    for (int i = 0; i < styler_->blank_rows_before(); ++i) paginator_.AddBlankLine();
+  } else {
+    if (hard_line_.next == source_.bytes().size()) return false;
+    hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
+    position_ = hard_line_.begin;
+  }
+  if (position_ == hard_line_.end) {
+    BuildVisualLine(display_, shaped_, {}, line_, oddities_);
+    AddLine();
+  }
+  return true;
+}
+
 size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
-  if (glyphs != nullptr &&
+  const bool has_grid = styler_ && styler_->has_grid();
+  if (glyphs != nullptr && !has_grid &&
       plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, *glyphs)) {
     return LayOutPlain(glyphs->break_rules());
   }
@@ -53,13 +75,14 @@ size_t DocumentLayout::LayOutShaped(TextShaper& shaper) {
   const size_t window_end =
       FillDisplayText(source_.bytes(), position_, hard_line_.end, kWindowCharacters, display_);
   shaper.Shape(display_, shaped_);
+  if (styler_) styler_->ApplyGrid(position_, window_end, display_, shaped_);
   const std::span<const ShapedCluster> clusters = shaped_.clusters;
   const bool paragraph_ends = window_end == hard_line_.end;
   position_ = window_end;
   for (size_t begin = 0; begin < clusters.size();) {
     // A window without any line end, of zero-width or hanging characters, is taken as a line.
-    const auto span = BreakLine(clusters, begin, profile_.text_width_px(), profile_.wrap,
-                                paragraph_ends || begin == 0);
+    const auto span =
+        BreakLine(clusters, begin, LineWidth(), profile_.wrap, paragraph_ends || begin == 0);
     if (!span) {
       position_ = display_.characters[clusters[begin].first_character].source_begin;
       break;
@@ -75,7 +98,7 @@ size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
   const bool paragraph_ends = plain_.source(plain_.size()) == hard_line_.end;
   position_ = plain_.source(plain_.size());
   for (size_t begin = 0; begin < plain_.size();) {
-    const auto span = BreakPlainLine(plain_, rules, begin, profile_.text_width_px(), profile_.wrap,
+    const auto span = BreakPlainLine(plain_, rules, begin, LineWidth(), profile_.wrap,
                                      paragraph_ends || begin == 0);
     if (!span) {
       position_ = plain_.source(begin);
@@ -88,21 +111,20 @@ size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
 }
 
 void DocumentLayout::AddPlainLine(const LineSpan& span) {
-  if (options_.num_pages > 0) {
-    BuildPlainLine(plain_, span, line_);
-  } else {
-    line_.is_blank = IsBlank(plain_, span);
-  }
+  MeasurePlainLine(plain_, span, line_);
+  if (options_.num_pages > 0) PlacePlainGlyphs(plain_, span, line_);
   AddLine();
 }
 
 void DocumentLayout::AddLine() {
-  if (line_.is_blank) return paginator_.AddBlankLine();
-  if (options_.num_pages == 0) {
-    line_.glyphs.clear();
-    line_.boxes.clear();
+  const int left_px = line_.left_px;
+  if (marker_ != nullptr) PrependMarker(*std::exchange(marker_, nullptr), line_);
+  if (line_.is_blank) {
+    paginator_.AddBlankLine();
+  } else {
+    paginator_.AddLine(line_);
   }
-  paginator_.AddLine(line_);
+  line_.left_px = left_px;
 }
 
 }  // namespace glyph::render

@@ -1,11 +1,13 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "render_service/fonts/glyph_table.h"
 #include "render_service/fonts/text_shaper.h"
+#include "render_service/layout/line_styler.h"
 #include "render_service/layout/page_layout.h"
 #include "render_service/layout/paginator.h"
 #include "render_service/layout/plain_window.h"
@@ -18,7 +20,7 @@ namespace glyph::render {
 struct LayoutOptions {
   uint32_t max_pages = 0;
   // Pages of the document, which decide their heights. 0: not known yet, so rows are only counted,
-  // and pages have neither glyphs nor heights.
+  // and pages have neither lines nor heights.
   uint32_t num_pages = 0;
 };
 
@@ -53,6 +55,8 @@ class DocumentLayout {
   const TextOddities& oddities() const { return oddities_; }
 
  private:
+  // Goes to the next hard line; false after the last.
+  bool NextHardLine(TextShaper& shaper);
   // Lays out the next window; returns its characters.
   size_t LayOutWindow(TextShaper& shaper, GlyphTable* glyphs);
   size_t LayOutShaped(TextShaper& shaper);
@@ -60,11 +64,13 @@ class DocumentLayout {
   size_t LayOutPlain(const BreakRules& rules);
   void AddPlainLine(const LineSpan& span);
   void AddLine();
+  int LineWidth() const { return profile_.text_width_px() - line_.left_px; }
 
   const SourceText& source_;
   const RenderProfile profile_;
   const LayoutOptions options_;
   Paginator paginator_;
+  std::optional<LineStyler> styler_;  // if the profile has styles
   TextOddities oddities_;
   HardLine hard_line_;
   size_t position_ = 0;  // where the next window of hard_line_ begins
@@ -72,6 +78,7 @@ class DocumentLayout {
   DisplayText display_;  // the window where it is not plain
   ShapedText shaped_;
   VisualLine line_;
+  const VisualLine* marker_ = nullptr;  // of the styler, until it is placed
 };
 
 }  // namespace glyph::render

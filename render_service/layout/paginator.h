@@ -13,7 +13,8 @@ namespace glyph::render {
 // line leave ink and no page is blank. Not thread-safe.
 class Paginator {
  public:
-  // The document's number of pages decides their heights; 0: not known yet, so pages get none.
+  // The document's number of pages decides their heights; 0: not known yet, so rows are only
+  // counted, and pages get neither lines nor heights.
   Paginator(const RenderProfile& profile, size_t num_pages);
 
   // Places `line` below the lines before it.
@@ -31,6 +32,8 @@ class Paginator {
   std::vector<PageLayout>& pages() { return pages_; }
 
  private:
+  // Puts `line` on the next row of page_.
+  void PlaceLine(const VisualLine& line);
   void AdvanceRow();
   void ClosePage();
   void CountDroppedLines();

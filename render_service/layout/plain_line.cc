@@ -54,26 +54,27 @@ std::optional<LineSpan> BreakPlainLine(const PlainWindow& window, const BreakRul
   return MakeLine(window, begin, window.size(), wrap);
 }
 
-bool IsBlank(const PlainWindow& window, const LineSpan& span) {
-  size_t i = span.begin;
-  while (i < span.end && IsWhite(window, i)) ++i;
-  return i == span.end;
-}
-
-void BuildPlainLine(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
+void MeasurePlainLine(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
   const auto pens = window.pens();
+  line.glyphs.clear();
   line.boxes.clear();
-  line.glyphs.resize(span.end - span.begin);
   line.source_begin = window.source(span.begin);
   line.source_end = window.source(span.end);
   line.width_px = static_cast<int32_t>(pens[span.end] - pens[span.begin]);
+  size_t i = span.begin;
+  while (i < span.end && IsWhite(window, i)) ++i;
+  line.is_blank = i == span.end;
+}
+
+void PlacePlainGlyphs(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
+  const auto pens = window.pens();
+  line.glyphs.resize(span.end - span.begin);
   PlacedGlyph* out = line.glyphs.data();
   for (size_t i = span.begin; i < span.end; ++i) {
     *out = {window.glyph(i), static_cast<int16_t>(pens[i] - pens[span.begin]), 0};
     out += IsWhite(window, i) ? 0 : 1;
   }
   line.glyphs.resize(static_cast<size_t>(out - line.glyphs.data()));
-  line.is_blank = line.glyphs.empty();
 }
 
 }  // namespace glyph::render

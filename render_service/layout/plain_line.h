@@ -15,10 +15,8 @@ std::optional<LineSpan> BreakPlainLine(const PlainWindow& window, const BreakRul
                                        size_t begin, int width_px, WrapMode wrap,
                                        bool paragraph_ends);
 
-// Whether the line `span` leaves no ink.
-bool IsBlank(const PlainWindow& window, const LineSpan& span);
-
-// BuildVisualLine (visual_line.h) of a plain window.
-void BuildPlainLine(const PlainWindow& window, const LineSpan& span, VisualLine& line);
+// BuildVisualLine (visual_line.h) of a plain window in two steps: all but the glyphs, then these.
+void MeasurePlainLine(const PlainWindow& window, const LineSpan& span, VisualLine& line);
+void PlacePlainGlyphs(const PlainWindow& window, const LineSpan& span, VisualLine& line);
 
 }  // namespace glyph::render

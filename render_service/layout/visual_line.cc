@@ -70,4 +70,17 @@ void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const Li
   }
 }
 
+void PrependMarker(const VisualLine& marker, VisualLine& line) {
+  const int shift = line.left_px - marker.left_px;
+  for (PlacedGlyph& glyph : line.glyphs) glyph.x = static_cast<int16_t>(glyph.x + shift);
+  for (PlacedBox& box : line.boxes) box.x = static_cast<int16_t>(box.x + shift);
+  line.glyphs.insert(line.glyphs.begin(), marker.glyphs.begin(), marker.glyphs.end());
+  line.boxes.insert(line.boxes.begin(), marker.boxes.begin(), marker.boxes.end());
+  line.left_px = marker.left_px;
+  line.width_px += shift;
+  line.source_begin = marker.source_begin;
+  if (line.is_blank) line.source_end = marker.source_end;
+  line.is_blank = false;
+}
+
 }  // namespace glyph::render

@@ -75,6 +75,19 @@ class DrawingPathTest : public ::testing::Test {
     return odd;
   }
 
+  // `profile` with styles.
+  std::shared_ptr<const ResolvedProfile> Styled(uint8_t number, const ResolvedProfile& profile) {
+    auto styled = std::make_shared<ResolvedProfile>(profile);
+    styled->fingerprint[0] = number;
+    styled->profile.styles = TextStyles{.heading_rows_before = 1,
+                                        .list_indent_px = 40,
+                                        .quote_indent_px = 20,
+                                        .code_cell_px = 9,
+                                        .table_column_max_px = 120,
+                                        .table_gap_px = 6};
+    return styled;
+  }
+
   // All events of both paths in turn; the first difference ends the test. The plan is exact.
   void ExpectSameBytes(const std::string& text, std::shared_ptr<const ResolvedProfile> profile) {
     TextTaskOptions options = {
@@ -119,6 +132,8 @@ class DrawingPathTest : public ::testing::Test {
       Odd(1, 11.5, 13.37, 84, 1, WrapMode::kUnicode, PageHeights::kContent),
       Odd(2, 23.25, 20.1, 300, 0, WrapMode::kSpaces, PageHeights::kContent),
       Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kEqual),
+      Styled(5, *catalog_->Find("noto-1024").value()),
+      Styled(6, *Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kContent)),
   };
   WorkerTools tools_;
 };

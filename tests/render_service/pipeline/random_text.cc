@@ -102,6 +102,25 @@ constexpr const char* kComplex[] = {"e\u0301",
                                     "\xC0\xAF",
                                     "\xE0\x80\xAF"};
 
+const char* const kMarkers[] = {"# ",
+                                "### ",
+                                "- ",
+                                "  - ",
+                                "12. ",
+                                "123456789. ",
+                                "> ",
+                                "> > ",
+                                "```\n",
+                                "~~~\n",
+                                "    ",
+                                "***\n",
+                                "\u4E00\u3001",
+                                "\uFF08\u4E8C\uFF09",
+                                "| a | bc |\n|---|--:|\n| \u6587 | d | e |\n| ",
+                                "a\tb\tc\nd\t\te\n",
+                                "- \n",
+                                "- > 1. "};
+
 std::string Utf8(char32_t c) {
   if (c < 0x80) return {static_cast<char>(c)};
   if (c < 0x800) return {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 63))};
@@ -115,8 +134,10 @@ std::string RandomText::Document() {
   std::string text = Below(20) == 0 ? "\xEF\xBB\xBF" : "";
   // Of one kind, or of all.
   const uint32_t kind = Below(6);
+  const bool has_structure = Below(3) == 0;
   for (uint32_t lines = 1 + Below(12); lines > 0; --lines) {
     const uint32_t of_line = kind < 4 ? kind : Below(4);
+    if (has_structure && Below(3) > 0) text += OneOf(kMarkers);
     text += Line(static_cast<Kind>(of_line));
     do {
       if (lines > 1) text += OneOf(kLineEnds);

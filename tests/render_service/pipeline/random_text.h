@@ -7,7 +7,8 @@ namespace glyph::render {
 
 // Documents of everything that layout tells apart: words, Chinese, Japanese and Korean with their
 // punctuation, numbers, URLs, quotes, hyphens, white space of all kinds, long words, and, on some
-// lines only, marks, controls, emoji and scripts that need shaping.
+// lines only, marks, controls, emoji and scripts that need shaping. Some have headings, lists,
+// quotes, code and tables.
 class RandomText {
  public:
   explicit RandomText(uint32_t seed) : random_(seed) {}
