@@ -1,5 +1,7 @@
 #include "proto/base/utf8.h"
 
+#include <cstring>
+
 namespace glyph::base {
 namespace {
 
@@ -31,11 +33,34 @@ Sequence Read(std::string_view text, size_t at) {
   return {length, true, false};
 }
 
+// Whether the 8 bytes at `at` are ASCII.
+bool IsAscii(std::string_view text, size_t at) {
+  uint64_t bytes = 0;
+  if (text.size() - at < sizeof(bytes)) return false;
+  std::memcpy(&bytes, text.data() + at, sizeof(bytes));
+  return (bytes & 0x8080808080808080) == 0;
+}
+
+// Whether a character of three bytes begins at `at` whose lead byte leaves the others free.
+bool IsCommonThreeBytes(std::string_view text, size_t at) {
+  if (text.size() - at < 3) return false;
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  return byte(0) > 0xE0 && byte(0) < 0xED && (byte(1) & 0xC0) == 0x80 && (byte(2) & 0xC0) == 0x80;
+}
+
 }  // namespace
 
 size_t ValidUtf8Prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
+    if (IsAscii(text, at)) {
+      at += sizeof(uint64_t);
+      continue;
+    }
+    if (IsCommonThreeBytes(text, at)) {
+      at += 3;
+      continue;
+    }
     const Sequence sequence = Read(text, at);
     if (!sequence.valid) break;
     at += sequence.length;

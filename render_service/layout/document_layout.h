@@ -1,26 +1,38 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "render_service/fonts/glyph_table.h"
 #include "render_service/fonts/text_shaper.h"
+#include "render_service/layout/line_styler.h"
 #include "render_service/layout/page_layout.h"
 #include "render_service/layout/paginator.h"
+#include "render_service/layout/plain_window.h"
 #include "render_service/layout/render_profile.h"
 #include "render_service/text/hard_line.h"
 #include "render_service/text/source_text.h"
 
 namespace glyph::render {
 
+struct LayoutOptions {
+  uint32_t max_pages = 0;
+  // Pages of the document, which decide their heights. 0: not known yet, so rows are only counted,
+  // and pages have neither lines nor heights.
+  uint32_t num_pages = 0;
+};
+
 // Lays a document out in slices, so that a long one shares its worker. Time is linear in the text:
-// a hard line is shaped in windows of kWindowCharacters that begin at a visual line.
-//   DocumentLayout layout(source, profile, max_pages);
-//   while (true) {
-//     GLYPH_ASSIGN_OR_RETURN(const bool finished, layout.Advance(shaper, 65536));
-//     if (finished) break;
+// a hard line is shaped in windows of kWindowCharacters that begin at a visual line. A document is
+// laid out twice: first rows are counted, which takes little memory and, where characters are
+// plain, little time; then pages are filled while the ones before are drawn.
+//   DocumentLayout layout(source, profile, {.max_pages = 256, .num_pages = 12});
+//   for (bool is_finished = false; !is_finished;) {
+//     GLYPH_ASSIGN_OR_RETURN(is_finished, layout.Advance(shaper, &glyphs, 65536));
+//     for (const PageLayout& page : std::exchange(layout.pages(), {})) ...
 //   }
-//   for (const PageLayout& page : layout.pages()) ...
 // Not thread-safe; slices may run on different threads and shapers of the same font and style.
 class DocumentLayout {
  public:
@@ -29,32 +41,44 @@ class DocumentLayout {
   static constexpr size_t kWindowCharacters = 4096;
 
   // `source` outlives the layout.
-  DocumentLayout(const SourceText& source, const RenderProfile& profile, uint32_t max_pages);
+  DocumentLayout(const SourceText& source, const RenderProfile& profile, LayoutOptions options);
 
-  // Lays out about `num_characters` more and tells whether the document is finished.
+  // Lays out about `num_characters` more and tells whether the document is finished. Windows of
+  // characters that are plain in `glyphs`, the table of `shaper`, are not shaped; null: all are.
   // INVALID_ARGUMENT (TOO_MANY_PAGES) as soon as it needs more than max_pages.
-  absl::StatusOr<bool> Advance(TextShaper& shaper, size_t num_characters);
+  absl::StatusOr<bool> Advance(TextShaper& shaper, GlyphTable* glyphs, size_t num_characters);
 
-  // After the last slice.
+  // Pages finished, the caller's to take away.
   std::vector<PageLayout>& pages() { return paginator_.pages(); }
+  // After the last slice.
   uint32_t num_blank_pages() const { return paginator_.num_blank_pages(); }
   const TextOddities& oddities() const { return oddities_; }
 
  private:
-  // Shapes the next window and breaks it; returns the characters shaped.
-  size_t LayOutWindow(TextShaper& shaper);
-  void AddLine(const LineSpan& span);
+  // Goes to the next hard line; false after the last.
+  bool NextHardLine(TextShaper& shaper);
+  // Lays out the next window; returns its characters.
+  size_t LayOutWindow(TextShaper& shaper, GlyphTable* glyphs);
+  size_t LayOutShaped(TextShaper& shaper);
+  // After plain_ has become the next window.
+  size_t LayOutPlain(const BreakRules& rules);
+  void AddPlainLine(const LineSpan& span);
+  void AddLine();
+  int LineWidth() const { return profile_.text_width_px() - line_.left_px; }
 
   const SourceText& source_;
   const RenderProfile profile_;
-  const uint32_t max_pages_;
+  const LayoutOptions options_;
   Paginator paginator_;
+  std::optional<LineStyler> styler_;  // if the profile has styles
   TextOddities oddities_;
   HardLine hard_line_;
   size_t position_ = 0;  // where the next window of hard_line_ begins
-  DisplayText display_;  // the window; members, so that their memory is reused
+  PlainWindow plain_;    // the window; members, so that their memory is reused
+  DisplayText display_;  // the window where it is not plain
   ShapedText shaped_;
   VisualLine line_;
+  const VisualLine* marker_ = nullptr;  // of the styler, until it is placed
 };
 
 }  // namespace glyph::render

@@ -8,8 +8,7 @@ namespace glyph::render {
 struct PlacedGlyph {
   uint32_t id = 0;
   int16_t x = 0;
-  int16_t y = 0;              // baseline, less the glyph's own offset
-  uint32_t source_begin = 0;  // byte offset of the cluster's first character
+  int16_t y = 0;  // baseline, less the glyph's own offset
 };
 
 // A character drawn as its code point in a frame (raster/hex_box.h).
@@ -17,7 +16,6 @@ struct PlacedBox {
   char32_t code_point = 0;
   int16_t x = 0;  // left edge
   int16_t y = 0;  // baseline
-  uint32_t source_begin = 0;
 };
 
 // A visual line that leaves ink: its source bytes [source_begin, source_end) lie in the box

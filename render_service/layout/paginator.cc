@@ -6,32 +6,38 @@
 
 namespace glyph::render {
 
-Paginator::Paginator(const RenderProfile& profile)
-    : profile_(profile), lines_per_page_(profile.LinesPerPage()) {}
+Paginator::Paginator(const RenderProfile& profile, size_t num_pages)
+    : profile_(profile), num_document_pages_(num_pages), lines_per_page_(profile.LinesPerPage()) {}
 
 void Paginator::AddLine(const VisualLine& line) {
   CountDroppedLines();
+  if (num_document_pages_ > 0) PlaceLine(line);
+  page_.num_rows = row_ + 1;
+  AdvanceRow();
+}
+
+void Paginator::PlaceLine(const VisualLine& line) {
+  const int left = profile_.margin_left_px + line.left_px;
   const int top = profile_.LineTop(row_);
   const int baseline = top + profile_.baseline_px;
   const auto first_glyph = static_cast<uint32_t>(page_.glyphs.size());
   const auto place = [&](auto placed) {
-    placed.x = static_cast<int16_t>(placed.x + profile_.margin_left_px);
+    placed.x = static_cast<int16_t>(placed.x + left);
     placed.y = static_cast<int16_t>(placed.y + baseline);
     return placed;
   };
-  for (const PlacedGlyph& glyph : line.glyphs) page_.glyphs.push_back(place(glyph));
+  page_.glyphs.resize(first_glyph + line.glyphs.size());
+  std::transform(line.glyphs.begin(), line.glyphs.end(), page_.glyphs.begin() + first_glyph, place);
   for (const PlacedBox& box : line.boxes) page_.boxes.push_back(place(box));
-  page_.lines.push_back({.source_begin = line.source_begin,
-                         .source_end = line.source_end,
-                         .x = static_cast<int16_t>(profile_.margin_left_px),
-                         .y = static_cast<int16_t>(top),
-                         .width = static_cast<int16_t>(std::min(
-                             line.width_px, profile_.padded_width_px() - profile_.margin_left_px)),
-                         .height = static_cast<int16_t>(std::lround(profile_.line_pitch_px)),
-                         .first_glyph = first_glyph,
-                         .end_glyph = static_cast<uint32_t>(page_.glyphs.size())});
-  page_.num_rows = row_ + 1;
-  AdvanceRow();
+  page_.lines.push_back(
+      {.source_begin = line.source_begin,
+       .source_end = line.source_end,
+       .x = static_cast<int16_t>(left),
+       .y = static_cast<int16_t>(top),
+       .width = static_cast<int16_t>(std::min(line.width_px, profile_.padded_width_px() - left)),
+       .height = static_cast<int16_t>(std::lround(profile_.line_pitch_px)),
+       .first_glyph = first_glyph,
+       .end_glyph = static_cast<uint32_t>(page_.glyphs.size())});
 }
 
 void Paginator::AddBlankLine() {
@@ -45,11 +51,6 @@ void Paginator::AddBlankLine() {
 void Paginator::Finish() {
   if (page_.num_rows > 0) ClosePage();
   CountDroppedLines();
-  const bool all_equal = profile_.heights == PageHeights::kEqual && pages_.size() > 1;
-  for (PageLayout& page : pages_) {
-    page.width_px = profile_.padded_width_px();
-    page.height_px = all_equal ? profile_.page_height_max_px : profile_.PageHeight(page.num_rows);
-  }
 }
 
 void Paginator::AdvanceRow() {
@@ -57,7 +58,12 @@ void Paginator::AdvanceRow() {
 }
 
 void Paginator::ClosePage() {
+  page_.width_px = profile_.padded_width_px();
+  if (num_document_pages_ > 0) {
+    page_.height_px = profile_.PageHeight(page_.num_rows, num_document_pages_);
+  }
   pages_.push_back(std::exchange(page_, {}));
+  ++num_finished_;
   row_ = 0;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,31 +13,37 @@ namespace glyph::render {
 // line leave ink and no page is blank. Not thread-safe.
 class Paginator {
  public:
-  explicit Paginator(const RenderProfile& profile);
+  // The document's number of pages decides their heights; 0: not known yet, so rows are only
+  // counted, and pages get neither lines nor heights.
+  Paginator(const RenderProfile& profile, size_t num_pages);
 
   // Places `line` below the lines before it.
   void AddLine(const VisualLine& line);
   void AddBlankLine();
 
-  // Ends the document: after it every page has its height.
+  // Ends the document and its last page.
   void Finish();
 
-  // Finished pages and the one being filled.
-  size_t num_pages() const { return pages_.size() + (page_.num_rows > 0 ? 1 : 0); }
+  // Pages finished so far and the one being filled.
+  size_t num_pages() const { return num_finished_ + (page_.num_rows > 0 ? 1 : 0); }
   // Full pages' worth of blank lines that were dropped.
   uint32_t num_blank_pages() const { return num_blank_pages_; }
-  // After Finish.
+  // Finished pages, the caller's to take away.
   std::vector<PageLayout>& pages() { return pages_; }
 
  private:
+  // Puts `line` on the next row of page_.
+  void PlaceLine(const VisualLine& line);
   void AdvanceRow();
   void ClosePage();
   void CountDroppedLines();
 
   const RenderProfile profile_;
+  const size_t num_document_pages_;
   const int lines_per_page_;
   std::vector<PageLayout> pages_;
-  PageLayout page_;            // being filled; num_rows ends at its last line with ink
+  PageLayout page_;  // being filled; num_rows ends at its last line with ink
+  size_t num_finished_ = 0;
   int row_ = 0;                // of page_, where the next line goes
   int64_t dropped_lines_ = 0;  // blank lines before the first line of page_
   uint32_t num_blank_pages_ = 0;

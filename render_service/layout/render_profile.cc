@@ -21,7 +21,8 @@ int RenderProfile::LinesPerPage() const {
   return max_lines > 0 ? std::min(max_lines, fitting) : fitting;
 }
 
-int RenderProfile::PageHeight(int num_lines) const {
+int RenderProfile::PageHeight(int num_lines, size_t num_pages) const {
+  if (heights == PageHeights::kEqual && num_pages > 1) return page_height_max_px;
   const double content = margin_top_min_px + num_lines * line_pitch_px + margin_bottom_px;
   const int multiples = static_cast<int>(std::ceil(content / page_height_multiple_px - 1e-9));
   return std::clamp(multiples * page_height_multiple_px, page_height_min_px, page_height_max_px);
@@ -32,7 +33,7 @@ int RenderProfile::LineTop(int row) const {
 }
 
 std::string CanonicalText(const RenderProfile& p) {
-  return absl::StrCat(
+  std::string text = absl::StrCat(
       "rules=", kRulesVersion, "\nfont_family=", p.font.family,
       "\nfont_face_index=", p.font.face_index, "\nfont_size_upx=", Micropixels(p.font.size_px),
       "\nfont_features=", p.font.features, "\nline_pitch_upx=", Micropixels(p.line_pitch_px),
@@ -45,6 +46,14 @@ std::string CanonicalText(const RenderProfile& p) {
       "\nwrap_mode=", p.wrap == WrapMode::kSpaces ? "spaces" : "unicode",
       "\npage_heights=", p.heights == PageHeights::kEqual ? "equal" : "content",
       "\nantialias=gray\nhint_style=none\nround_glyph_positions=true\nto_grid=pad\n");
+  if (!p.styles) return text;
+  const TextStyles& styles = *p.styles;
+  absl::StrAppend(
+      &text, "heading_rows_before=", styles.heading_rows_before,
+      "\nlist_indent_px=", styles.list_indent_px, "\nquote_indent_px=", styles.quote_indent_px,
+      "\ncode_cell_px=", styles.code_cell_px, "\ntable_column_max_px=", styles.table_column_max_px,
+      "\ntable_gap_px=", styles.table_gap_px, "\n");
+  return text;
 }
 
 }  // namespace glyph::render

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,17 @@ enum class PageHeights {
   kContent,  // every page fits its content
 };
 
+// How the structure of a text (structure/structured_line.h) shows. Markers hang before their text,
+// right before it.
+struct TextStyles {
+  int heading_rows_before = 0;  // blank rows above a heading, those of the text included
+  int list_indent_px = 0;       // per level
+  int quote_indent_px = 0;
+  int code_cell_px = 0;         // width of the cells that code is set in; 0: none
+  int table_column_max_px = 0;  // columns are aligned, wider cells stick out; 0: not
+  int table_gap_px = 0;         // between the text of a cell and what is beside it
+};
+
 // How text becomes pages, as data. The text area is page_width_px less the side margins; what of a
 // page reaches beyond page_width_px is white padding up to the grid. README.md, "Profiles", names
 // the JSON keys.
@@ -41,12 +54,13 @@ struct RenderProfile {
   int max_lines = 0;  // a page; 0: as many as fit
   WrapMode wrap = WrapMode::kSpaces;
   PageHeights heights = PageHeights::kEqual;
+  std::optional<TextStyles> styles;  // nullopt: all text is set as paragraphs
 
   int text_width_px() const { return page_width_px - margin_left_px - margin_right_px; }
   int padded_width_px() const { return (page_width_px + kGridPx - 1) / kGridPx * kGridPx; }
   int LinesPerPage() const;
-  // Height of a page of `num_lines`, 1 to LinesPerPage().
-  int PageHeight(int num_lines) const;
+  // Height of a page of `num_lines`, 1 to LinesPerPage(), of a document of `num_pages`.
+  int PageHeight(int num_lines, size_t num_pages) const;
   // Top edge of line `row`, 0-based.
   int LineTop(int row) const;
 };

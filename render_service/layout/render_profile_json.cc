@@ -85,6 +85,13 @@ class KeyReader {
     return 0;
   }
 
+  // The object at an optional key; null when it is absent.
+  const Json* Object(const char* key) {
+    if (!Has(key)) return nullptr;
+    const Json* value = Take(key);
+    return Check(value->is_object(), key, "an object") ? value : nullptr;
+  }
+
   void Ignore(const char* key) { taken_.insert(key); }
 
   // The first error; an unknown key is one.
@@ -172,6 +179,19 @@ void ReadFixed(KeyReader& keys) {
   }
 }
 
+absl::StatusOr<TextStyles> ReadStyles(const Json& object) {
+  KeyReader keys(object);
+  TextStyles styles;
+  styles.heading_rows_before = keys.Integer("heading_rows_before", 0, 8);
+  styles.list_indent_px = keys.Integer("list_indent_px", 0, 256);
+  styles.quote_indent_px = keys.Integer("quote_indent_px", 0, 256);
+  styles.code_cell_px = keys.Integer("code_cell_px", 0, 128);
+  styles.table_column_max_px = keys.Integer("table_column_max_px", 0, kMaxSidePx);
+  styles.table_gap_px = keys.Integer("table_gap_px", 0, 256);
+  GLYPH_RETURN_IF_ERROR(keys.Finish());
+  return styles;
+}
+
 absl::Status CheckGeometry(const RenderProfile& profile) {
   for (const auto& [key, value] :
        {std::pair{"page_height_multiple", profile.page_height_multiple_px},
@@ -215,8 +235,12 @@ absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json) {
   ReadFont(keys, profile.font);
   ReadGeometry(keys, profile);
   ReadFixed(keys);
+  const Json* styles = keys.Object("styles");
   GLYPH_RETURN_IF_ERROR(keys.Finish());
   GLYPH_RETURN_IF_ERROR(CheckGeometry(profile));
+  if (styles != nullptr) {
+    GLYPH_ASSIGN_OR_RETURN(profile.styles, ReadStyles(*styles));
+  }
   return profile;
 }
 

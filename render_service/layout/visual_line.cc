@@ -37,16 +37,14 @@ void CountOddities(const DisplayText& text, const ShapedText& shaped, const Shap
   }
 }
 
-void PlaceCluster(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
-                  VisualLine& line) {
-  const uint32_t source = text.characters[cluster.first_character].source_begin;
+void PlaceCluster(const ShapedText& shaped, const ShapedCluster& cluster, VisualLine& line) {
   for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph && !cluster.is_white; ++i) {
     const ShapedGlyph& glyph = shaped.glyphs[i];
     const auto x = static_cast<int16_t>(line.width_px + glyph.x);
     if (glyph.is_box) {
-      line.boxes.push_back({glyph.id, x, glyph.y, source});
+      line.boxes.push_back({glyph.id, x, glyph.y});
     } else {
-      line.glyphs.push_back({glyph.id, x, glyph.y, source});
+      line.glyphs.push_back({glyph.id, x, glyph.y});
     }
   }
   line.is_blank = line.is_blank && cluster.is_white;
@@ -68,8 +66,21 @@ void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const Li
   line.source_end = text.characters[last.end_character - 1].source_end;
   for (const size_t i : VisualOrder(shaped, span)) {
     CountOddities(text, shaped, shaped.clusters[i], oddities);
-    PlaceCluster(text, shaped, shaped.clusters[i], line);
+    PlaceCluster(shaped, shaped.clusters[i], line);
   }
+}
+
+void PrependMarker(const VisualLine& marker, VisualLine& line) {
+  const int shift = line.left_px - marker.left_px;
+  for (PlacedGlyph& glyph : line.glyphs) glyph.x = static_cast<int16_t>(glyph.x + shift);
+  for (PlacedBox& box : line.boxes) box.x = static_cast<int16_t>(box.x + shift);
+  line.glyphs.insert(line.glyphs.begin(), marker.glyphs.begin(), marker.glyphs.end());
+  line.boxes.insert(line.boxes.begin(), marker.boxes.begin(), marker.boxes.end());
+  line.left_px = marker.left_px;
+  line.width_px += shift;
+  line.source_begin = marker.source_begin;
+  if (line.is_blank) line.source_end = marker.source_end;
+  line.is_blank = false;
 }
 
 }  // namespace glyph::render

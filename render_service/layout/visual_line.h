@@ -21,15 +21,19 @@ struct TextOddities {
 struct VisualLine {
   std::vector<PlacedGlyph> glyphs;
   std::vector<PlacedBox> boxes;
+  int32_t left_px = 0;  // from the left edge of the text area
   int32_t width_px = 0;
   uint32_t source_begin = 0;
   uint32_t source_end = 0;
   bool is_blank = true;  // leaves no ink
 };
 
-// Replaces `line` by the clusters of `span` in visual order (UAX 9, rule L2) and adds to
-// `oddities`.
+// Replaces `line`, except left_px, by the clusters of `span` in visual order (UAX 9, rule L2) and
+// adds to `oddities`.
 void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const LineSpan& span,
                      VisualLine& line, TextOddities& oddities);
+
+// Adds `marker`, which stands to the left of `line` without touching it, as its begin.
+void PrependMarker(const VisualLine& marker, VisualLine& line);
 
 }  // namespace glyph::render

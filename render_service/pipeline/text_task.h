@@ -10,14 +10,21 @@
 
 namespace glyph::render {
 
+// How pages come about. Both ways give the same bytes.
+enum class DrawingPath {
+  kFast,       // by what has been learned of each glyph, where that is enough
+  kReference,  // by Pango and Cairo alone, for comparison
+};
+
 struct TextTaskOptions {
   std::shared_ptr<const ResolvedProfile> profile;
   bool lenient_utf8 = false;
   uint32_t max_pages = 0;  // 1 to 256
+  DrawingPath path = DrawingPath::kFast;
 };
 
-// Draws a text: lays all of it out, which makes the plan exact, then draws page by page. A page's
-// layout is freed once it is drawn.
+// Draws a text: counts its rows, which makes the plan exact, then lays out and draws page by page,
+// so that the memory a document takes does not grow with it.
 class TextTask : public RenderTask {
  public:
   TextTask(std::string bytes, TextTaskOptions options);
@@ -27,8 +34,10 @@ class TextTask : public RenderTask {
 
  private:
   absl::Status Validate();
+  // One slice of layout; brings the plan when it ends the count.
+  absl::StatusOr<RenderEvent> Advance(FontTools& tools);
   RenderPlan MakePlan();
-  absl::StatusOr<RenderEvent> DrawNextPage(TextShaper& shaper);
+  absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
 
   std::string bytes_;  // until validated
@@ -36,6 +45,7 @@ class TextTask : public RenderTask {
   std::optional<SourceText> source_;
   std::optional<DocumentLayout> layout_;
   bool is_planned_ = false;
+  bool is_laid_out_ = false;
   uint32_t next_page_ = 0;
 };
 

@@ -8,22 +8,28 @@
 
 namespace glyph::render {
 
-absl::StatusOr<TextShaper*> WorkerTools::ShaperFor(const ResolvedProfile& profile) {
+FontTools::FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& style)
+    : shaper(std::move(text_shaper)), masks(*shaper) {
+  if (GlyphTable::Supports(style)) glyphs.emplace(*shaper);
+}
+
+absl::StatusOr<FontTools*> WorkerTools::ToolsFor(const ResolvedProfile& profile) {
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.fingerprint == profile.fingerprint;
   });
   if (it != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, it);
-    return entries_.front().shaper.get();
+    return entries_.front().tools.get();
   }
   auto shaper = TextShaper::Create(*profile.font_file, profile.profile.font);
   if (!shaper.ok()) {
     return rpc::InvalidArgument("PROFILE_INVALID", "render.profile_json",
                                 absl::StrCat("render profile: ", shaper.status().message()));
   }
-  entries_.push_front({profile.fingerprint, profile.fonts, *std::move(shaper)});
-  if (entries_.size() > kMaxShapers) entries_.pop_back();
-  return entries_.front().shaper.get();
+  entries_.push_front({profile.fingerprint, profile.fonts,
+                       std::make_unique<FontTools>(*std::move(shaper), profile.profile.font)});
+  if (entries_.size() > kMaxFonts) entries_.pop_back();
+  return entries_.front().tools.get();
 }
 
 }  // namespace glyph::render

@@ -1,28 +1,40 @@
 #pragma once
 #include <list>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "render_service/fonts/glyph_table.h"
 #include "render_service/fonts/text_shaper.h"
 #include "render_service/layout/profile_catalog.h"
+#include "render_service/raster/glyph_masks.h"
 
 namespace glyph::render {
 
-// What a worker thread keeps between jobs: shapers, which are slow to make and belong to one
-// thread. Not thread-safe.
+// What one worker draws a profile's font with.
+struct FontTools {
+  FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& style);
+
+  const std::unique_ptr<TextShaper> shaper;
+  std::optional<GlyphTable> glyphs;  // nullopt where the style does not support one
+  GlyphMasks masks;
+};
+
+// What a worker thread keeps between jobs: tools for fonts, which are slow to make and belong to
+// one thread. Not thread-safe.
 class WorkerTools {
  public:
-  static constexpr size_t kMaxShapers = 4;
+  static constexpr size_t kMaxFonts = 4;
 
-  // The shaper of `profile`, valid until the next call. INVALID_ARGUMENT (PROFILE_INVALID) when its
+  // The tools of `profile`, valid until the next call. INVALID_ARGUMENT (PROFILE_INVALID) when its
   // font has no such face.
-  absl::StatusOr<TextShaper*> ShaperFor(const ResolvedProfile& profile);
+  absl::StatusOr<FontTools*> ToolsFor(const ResolvedProfile& profile);
 
  private:
   struct Entry {
     base::Sha256Digest fingerprint;
-    std::shared_ptr<const FontLibrary> fonts;  // outlives the shaper
-    std::unique_ptr<TextShaper> shaper;
+    std::shared_ptr<const FontLibrary> fonts;  // outlives the tools
+    std::unique_ptr<FontTools> tools;
   };
   std::list<Entry> entries_;  // last used first
 };

@@ -1,7 +1,16 @@
 #include "render_service/text/hard_line.h"
 
+#include <array>
+
 namespace glyph::render {
 namespace {
+
+// Bytes that begin a line end.
+constexpr std::array<bool, 256> kMayEndLine = [] {
+  std::array<bool, 256> table = {};
+  table['\n'] = table['\r'] = table[0xC2] = table[0xE2] = true;
+  return table;
+}();
 
 // Bytes of the line end that begins at `i`; 0 when none does. The longer ones begin with a lead
 // byte, so they cannot lie across two characters.
@@ -16,8 +25,8 @@ size_t LineEndLength(std::string_view source, size_t i) {
 }  // namespace
 
 HardLine ReadHardLine(std::string_view source, size_t begin) {
-  size_t i = begin;
-  for (; (i = source.find_first_of("\n\r\xC2\xE2", i)) != std::string_view::npos; ++i) {
+  for (size_t i = begin; i < source.size(); ++i) {
+    if (!kMayEndLine[static_cast<unsigned char>(source[i])]) continue;
     const size_t length = LineEndLength(source, i);
     if (length > 0) return {begin, i, i + length};
   }

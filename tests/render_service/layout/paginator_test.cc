@@ -24,8 +24,8 @@ RenderProfile Profile(PageHeights heights = PageHeights::kEqual) {
 
 VisualLine Ink(uint32_t source_begin = 0) {
   VisualLine line;
-  line.glyphs.push_back({.id = 7, .x = 3, .y = -1, .source_begin = source_begin});
-  line.boxes.push_back({.code_point = 1, .x = 5, .y = 0, .source_begin = source_begin});
+  line.glyphs.push_back({.id = 7, .x = 3, .y = -1});
+  line.boxes.push_back({.code_point = 1, .x = 5, .y = 0});
   line.width_px = 100;
   line.source_begin = source_begin;
   line.source_end = source_begin + 4;
@@ -34,8 +34,9 @@ VisualLine Ink(uint32_t source_begin = 0) {
 }
 
 // Adds a line with ink for each 'x' and a blank one for each '.'.
-Paginator Paginate(const std::string& lines, PageHeights heights = PageHeights::kEqual) {
-  Paginator paginator(Profile(heights));
+Paginator Paginate(const std::string& lines, size_t num_pages = 1,
+                   PageHeights heights = PageHeights::kEqual) {
+  Paginator paginator(Profile(heights), num_pages);
   for (const char line : lines) {
     if (line == 'x') {
       paginator.AddLine(Ink());
@@ -48,7 +49,7 @@ Paginator Paginate(const std::string& lines, PageHeights heights = PageHeights::
 }
 
 TEST(PaginatorTest, PlacesALineOnItsRow) {
-  Paginator paginator(Profile());
+  Paginator paginator(Profile(), 1);
   paginator.AddLine(Ink(11));
   paginator.AddLine(Ink(22));
   paginator.Finish();
@@ -77,14 +78,14 @@ TEST(PaginatorTest, TakesTheSmallestHeightThatFitsASinglePage) {
 }
 
 TEST(PaginatorTest, GivesSeveralPagesTheMaximalHeight) {
-  Paginator paginator = Paginate(std::string(14, 'x'));
+  Paginator paginator = Paginate(std::string(14, 'x'), 2);
   ASSERT_EQ(paginator.pages().size(), 2u);
   EXPECT_EQ(paginator.pages()[0].height_px, 280);
   EXPECT_EQ(paginator.pages()[1].height_px, 280);
 }
 
 TEST(PaginatorTest, FitsEveryPageToItsContentWhenTheProfileSaysSo) {
-  Paginator paginator = Paginate(std::string(14, 'x'), PageHeights::kContent);
+  Paginator paginator = Paginate(std::string(14, 'x'), 2, PageHeights::kContent);
   EXPECT_EQ(paginator.pages()[0].height_px, 280);
   EXPECT_EQ(paginator.pages()[1].height_px, 56);
 }

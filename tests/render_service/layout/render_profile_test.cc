@@ -94,6 +94,54 @@ TEST(RenderProfileTest, HashesEveryValueThatChangesPages) {
   }
 }
 
+nlohmann::json Styles() {
+  return {{"heading_rows_before", 1}, {"list_indent_px", 28},       {"quote_indent_px", 14},
+          {"code_cell_px", 9},        {"table_column_max_px", 200}, {"table_gap_px", 7}};
+}
+
+TEST(RenderProfileTest, ReadsAndHashesStylesWhereTheyAre) {
+  nlohmann::json json = Nano();
+  EXPECT_FALSE(ParseRenderProfile(json.dump())->styles);
+  json["styles"] = Styles();
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  EXPECT_EQ(profile.styles->heading_rows_before, 1);
+  EXPECT_EQ(profile.styles->list_indent_px, 28);
+  EXPECT_EQ(profile.styles->quote_indent_px, 14);
+  EXPECT_EQ(profile.styles->code_cell_px, 9);
+  EXPECT_EQ(profile.styles->table_column_max_px, 200);
+  EXPECT_EQ(profile.styles->table_gap_px, 7);
+  EXPECT_NE(CanonicalText(profile), CanonicalText(ParseRenderProfile(Nano().dump()).value()));
+  for (const char* key : {"heading_rows_before", "list_indent_px", "quote_indent_px",
+                          "code_cell_px", "table_column_max_px", "table_gap_px"}) {
+    json["styles"] = Styles();
+    json["styles"][key] = 0;
+    EXPECT_NE(CanonicalText(ParseRenderProfile(json.dump()).value()), CanonicalText(profile))
+        << key;
+  }
+}
+
+TEST(RenderProfileTest, NamesTheKeyOfAStyleThatIsWrong) {
+  for (const char* key : {"heading_rows_before", "list_indent_px", "quote_indent_px",
+                          "code_cell_px", "table_column_max_px", "table_gap_px"}) {
+    for (const nlohmann::json& value : {nlohmann::json(-1), nlohmann::json(16385),
+                                        nlohmann::json("1"), nlohmann::json(nullptr)}) {
+      nlohmann::json json = Nano();
+      json["styles"] = Styles();
+      json["styles"][key] = value;
+      if (value.is_null()) json["styles"].erase(key);
+      const auto profile = ParseRenderProfile(json.dump());
+      EXPECT_EQ(rpc::GetErrorDetails(profile.status()).reason, "PROFILE_INVALID");
+      EXPECT_NE(std::string(profile.status().message()).find(key), std::string::npos);
+    }
+  }
+  nlohmann::json json = Nano();
+  json["styles"] = 1;
+  EXPECT_FALSE(ParseRenderProfile(json.dump()).ok());
+  json["styles"] = Styles();
+  json["styles"]["weight"] = "bold";
+  EXPECT_FALSE(ParseRenderProfile(json.dump()).ok());
+}
+
 TEST(RenderProfileTest, DoesNotHashNotes) {
   nlohmann::json json = Nano();
   json["name"] = "other";

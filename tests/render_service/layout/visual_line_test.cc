@@ -47,7 +47,6 @@ TEST(VisualLineTest, PlacesGlyphsOneAfterTheOther) {
   ASSERT_EQ(line.glyphs.size(), 2u);
   EXPECT_EQ(line.glyphs[0].x, 0);
   EXPECT_EQ(line.glyphs[1].x, 10);
-  EXPECT_EQ(line.glyphs[1].source_begin, 2u);
   EXPECT_EQ(line.width_px, 20);
   EXPECT_EQ(line.source_begin, 1u);
   EXPECT_EQ(line.source_end, 3u);

@@ -156,15 +156,15 @@ TEST_F(TextTaskTest, RefusesAFaceTheFontDoesNotHave) {
   }
 }
 
-TEST_F(TextTaskTest, KeepsItsShapersApart) {
+TEST_F(TextTaskTest, KeepsItsFontsApart) {
   const auto nano = catalog_->Find("nano").value();
-  TextShaper* first = tools_.ShaperFor(*nano).value();
-  for (int i = 1; i <= static_cast<int>(WorkerTools::kMaxShapers) - 1; ++i) {
+  FontTools* first = tools_.ToolsFor(*nano).value();
+  for (int i = 1; i <= static_cast<int>(WorkerTools::kMaxFonts) - 1; ++i) {
     ResolvedProfile other = *nano;
     other.fingerprint[0] = static_cast<uint8_t>(other.fingerprint[0] + i);
-    EXPECT_NE(tools_.ShaperFor(other).value(), first);
+    EXPECT_NE(tools_.ToolsFor(other).value(), first);
   }
-  EXPECT_EQ(tools_.ShaperFor(*nano).value(), first);
+  EXPECT_EQ(tools_.ToolsFor(*nano).value(), first);
 }
 
 TEST_F(TextTaskTest, PassesItsSelfTest) { EXPECT_TRUE(SelfTest(*catalog_).ok()); }

@@ -31,8 +31,8 @@ std::string ReadFile(const std::string& path) {
 std::vector<PageLayout> LayOut(const std::string& text, const RenderProfile& profile,
                                TextShaper& shaper) {
   const auto source = SourceText::Create(text, false);
-  DocumentLayout layout(*source, profile, 256);
-  while (!layout.Advance(shaper, 1 << 20).value()) {
+  DocumentLayout layout(*source, profile, {.max_pages = 256, .num_pages = 1});
+  while (!layout.Advance(shaper, nullptr, 1 << 20).value()) {
   }
   return layout.pages();
 }

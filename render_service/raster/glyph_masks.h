@@ -1,0 +1,50 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "render_service/fonts/text_shaper.h"
+
+namespace glyph::render {
+
+// The coverage of one glyph whose pen stands on a whole pixel; the rows lie behind it.
+struct GlyphMask {
+  int16_t left;  // px from the pen to the first column
+  int16_t top;   // px from the baseline to the first row
+  uint16_t num_rows;
+  uint16_t row_bytes;  // 8 or a multiple of 16; what is right of the glyph is 0
+
+  // [num_rows, row_bytes]
+  const uint8_t* coverage() const { return reinterpret_cast<const uint8_t*>(this + 1); }
+};
+
+// Masks of the glyphs of one shaper's font, each drawn once by GlyphCanvas. Holds at most about
+// kMaxBytes: when they are full it forgets all and begins anew. Not thread-safe.
+class GlyphMasks {
+ public:
+  static constexpr size_t kMaxBytes = 16 << 20;
+
+  // `shaper` outlives the masks.
+  explicit GlyphMasks(const TextShaper& shaper);
+
+  // The mask of glyph `id`, valid until the next call. Null: it could not be drawn.
+  const GlyphMask* Find(uint32_t id) {
+    if (id >= kNumGlyphs || (offsets_[id] == kNotDrawn && !Draw(id))) return nullptr;
+    return reinterpret_cast<const GlyphMask*>(bytes_.data() + offsets_[id]);
+  }
+
+  const TextShaper& shaper() const { return shaper_; }
+  size_t num_bytes() const { return bytes_.size(); }
+
+ private:
+  static constexpr uint32_t kNumGlyphs = 1 << 16;  // OpenType has no more
+  static constexpr uint32_t kNotDrawn = ~0u;
+
+  bool Draw(uint32_t id);
+
+  const TextShaper& shaper_;
+  std::vector<uint32_t> offsets_;  // of the entries in bytes_, by glyph
+  std::vector<uint8_t> bytes_;     // masks and their rows, 8 bytes aligned
+};
+
+}  // namespace glyph::render

@@ -1,0 +1,40 @@
+#include "render_service/raster/glyph_masks.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "render_service/layout/profile_catalog.h"
+
+namespace glyph::render {
+namespace {
+
+TEST(GlyphMasksTest, StaysWithinItsMemory) {
+  const auto catalog = ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  const auto nano = catalog->Find("nano").value();
+  FontStyle style = nano->profile.font;
+  style.size_px = 128;  // 12 kB a mask, so that 1,500 fill the memory
+  const auto shaper = TextShaper::Create(*nano->font_file, style).value();
+  GlyphMasks masks(*shaper);
+  const GlyphMask& first = *masks.Find(1000);
+  const std::vector<uint8_t> coverage(first.coverage(),
+                                      first.coverage() + first.num_rows * first.row_bytes);
+  for (uint32_t id = 1000; id < 4000; ++id) {
+    ASSERT_TRUE(masks.Find(id));
+    ASSERT_LE(masks.num_bytes(), GlyphMasks::kMaxBytes);
+  }
+  EXPECT_TRUE(std::equal(coverage.begin(), coverage.end(), masks.Find(1000)->coverage()));
+}
+
+TEST(GlyphMasksTest, HasNoMaskOfWhatIsNoGlyph) {
+  const auto catalog = ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  const auto nano = catalog->Find("nano").value();
+  const auto shaper = TextShaper::Create(*nano->font_file, nano->profile.font).value();
+  GlyphMasks masks(*shaper);
+  EXPECT_FALSE(masks.Find(1 << 16));
+  EXPECT_TRUE(masks.Find(1));
+}
+
+}  // namespace
+}  // namespace glyph::render
