@@ -1,7 +1,6 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <string>
 
 #include "gateway/png/bit_writer.h"
 #include "gateway/png/deflate_symbols.h"
