@@ -49,7 +49,7 @@ bool PlainWindow::Fill(std::string_view source, size_t begin, size_t end, size_t
     break_classes_[n] = glyph.break_class;
     pens_[n] = pen;
     sources_[n] = static_cast<uint32_t>(offset);
-    pen += glyph.advance_px;
+    pen += glyph.advance;
     ++n;
   };
   while (i < end && n < max_characters) {
