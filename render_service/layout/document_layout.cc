@@ -6,13 +6,31 @@
 #include "proto/rpc/error.h"
 #include "render_service/layout/line_breaker.h"
 #include "render_service/layout/plain_line.h"
+#include "render_service/text/han.h"
 
 namespace glyph::render {
+
+namespace {
+
+// Hard lines that upstream makes one paragraph of.
+constexpr int kLinesInGroup = 30;
+
+UpstreamAdvances AdvancesOf(TextShaper& shaper) {
+  DisplayText text;
+  ShapedText shaped;
+  FillDisplayText(" ", 0, 1, 1, text);
+  shaper.Shape(text, shaped);
+  return {.space = static_cast<uint32_t>(shaped.clusters.at(0).advance),
+          .missing = static_cast<uint32_t>(shaper.missing_advance())};
+}
+
+}  // namespace
 
 DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& profile,
                                uint32_t max_pages)
     : source_(source),
       profile_(profile),
+      has_han_(profile_.wrap == WrapMode::kUpstream && HasHan(source.bytes())),
       max_pages_(max_pages),
       paginator_(profile_),
       hard_line_{source.content_begin(), source.content_begin(), source.content_begin()},
@@ -55,7 +73,9 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
     hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
     position_ = hard_line_.begin;
   }
-  if (position_ == hard_line_.end) {
+  if (profile_.wrap == WrapMode::kUpstream) {
+    BeginUpstreamLine();
+  } else if (position_ == hard_line_.end) {
     BuildVisualLine(display_, shaped_, {}, line_, oddities_);
     AddLine();
   }
@@ -63,6 +83,7 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
 }
 
 size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
+  if (profile_.wrap == WrapMode::kUpstream) return LayOutUpstream(shaper, glyphs);
   const bool has_grid = styler_ && styler_->has_grid();
   if (glyphs != nullptr && !has_grid &&
       plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, *glyphs)) {
@@ -109,6 +130,62 @@ size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
     begin = span->next;
   }
   return plain_.size();
+}
+
+bool DocumentLayout::IsLastOfGroup() const {
+  return hard_lines_in_group_ == kLinesInGroup || hard_line_.next == source_.bytes().size();
+}
+
+void DocumentLayout::BeginUpstreamLine() {
+  if (hard_lines_in_group_ == kLinesInGroup) hard_lines_in_group_ = 0;
+  if (hard_lines_in_group_++ == 0) paginator_.BeginGroup();
+  has_rows_ = false;
+  if (position_ == hard_line_.end && !IsLastOfGroup()) paginator_.AddBlankLine();
+}
+
+bool DocumentLayout::FillUpstream(TextShaper& shaper, GlyphTable* glyphs) {
+  if (!advances_) advances_ = AdvancesOf(shaper);
+  const std::string_view source = source_.bytes();
+  if (glyphs != nullptr &&
+      plain_.Fill(source, position_, hard_line_.end, kWindowCharacters, *glyphs)) {
+    upstream_.Fill(source, plain_, *advances_);
+    position_ = plain_.source(plain_.size());
+    return true;
+  }
+  position_ = FillDisplayText(source, position_, hard_line_.end, kWindowCharacters, display_);
+  shaper.Shape(display_, shaped_);
+  upstream_.Fill(source, display_, shaped_, *advances_);
+  return false;
+}
+
+size_t DocumentLayout::LayOutUpstream(TextShaper& shaper, GlyphTable* glyphs) {
+  const bool is_plain = FillUpstream(shaper, glyphs);
+  const bool paragraph_ends = position_ == hard_line_.end;
+  const double width = LineWidth() * shaper.units_per_px();
+  const auto break_line = has_han_ ? BreakBetweenCharacters : BreakAtSpaces;
+  for (size_t begin = 0; begin < upstream_.size();) {
+    const auto line = break_line(upstream_, begin, width, paragraph_ends || begin == 0);
+    if (!line) {
+      position_ = upstream_.OffsetOf(begin);
+      break;
+    }
+    AddUpstreamLine(is_plain, *line, shaper);
+    begin = line->span.next;
+  }
+  if (position_ == hard_line_.end && !has_rows_ && !IsLastOfGroup()) paginator_.AddBlankLine();
+  return upstream_.size();
+}
+
+void DocumentLayout::AddUpstreamLine(bool is_plain, const UpstreamLine& line,
+                                     const TextShaper& shaper) {
+  if (line.span.begin == line.span.end) return;
+  if (is_plain) {
+    BuildUpstreamLine(plain_, upstream_, line, shaper.units_per_px(), line_);
+  } else {
+    BuildUpstreamLine(display_, shaped_, upstream_, line, shaper.units_per_px(), line_, oddities_);
+  }
+  has_rows_ = true;
+  AddLine();
 }
 
 void DocumentLayout::AddLine() {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "render_service/layout/page_layout.h"
@@ -9,10 +10,15 @@
 namespace glyph::render {
 
 // Puts visual lines on pages. Blank lines at the edges of a page are dropped, so its first and last
-// line leave ink and no page is blank. Not thread-safe.
+// line leave ink and no page is blank; under WrapMode::kUpstream they keep their rows at its head.
+// Not thread-safe.
 class Paginator {
  public:
   explicit Paginator(const RenderProfile& profile);
+
+  // A paragraph of upstream's begins (WrapMode::kUpstream): its first line does not stand alone at
+  // the foot of a page.
+  void BeginGroup();
 
   // Places `line` below the lines before it.
   void AddLine(const VisualLine& line);
@@ -29,6 +35,12 @@ class Paginator {
   std::vector<PageLayout>& pages() { return pages_; }
 
  private:
+  void PlaceLine(const VisualLine& line);
+  // Before a line is added: whether it has been put off, and what becomes of the one put off
+  // before.
+  bool PutOff(const VisualLine& line);
+  // Pages of a profile that crops: wide and high enough for their ink.
+  void SizeCroppedPages();
   void AdvanceRow();
   void ClosePage();
   void CountDroppedLines();
@@ -36,9 +48,11 @@ class Paginator {
   const RenderProfile profile_;
   const int lines_per_page_;
   std::vector<PageLayout> pages_;
-  PageLayout page_;            // being filled; num_rows ends at its last line with ink
-  int row_ = 0;                // of page_, where the next line goes
-  int64_t dropped_lines_ = 0;  // blank lines before the first line of page_
+  PageLayout page_;                    // being filled; num_rows ends at its last line with ink
+  int row_ = 0;                        // of page_, where the next line goes
+  int64_t dropped_lines_ = 0;          // blank lines before the first line of page_
+  bool begins_at_foot_ = false;        // the next line is a group's first, on a page's last row
+  std::optional<VisualLine> put_off_;  // that line; its page depends on whether another follows
   uint32_t num_blank_pages_ = 0;
 };
 

@@ -13,6 +13,18 @@ constexpr int kRulesVersion = 1;
 
 int64_t Micropixels(double px) { return std::llround(px * 1e6); }
 
+const char* Name(WrapMode wrap) {
+  switch (wrap) {
+    case WrapMode::kSpaces:
+      return "spaces";
+    case WrapMode::kUnicode:
+      return "unicode";
+    case WrapMode::kUpstream:
+      break;
+  }
+  return "upstream";
+}
+
 }  // namespace
 
 int RenderProfile::LinesPerPage() const {
@@ -41,10 +53,16 @@ std::string CanonicalText(const RenderProfile& p) {
       p.margin_top_max_px, "\nmargin_bottom_px=", p.margin_bottom_px,
       "\npage_width_px=", p.page_width_px, "\npage_height_multiple=", p.page_height_multiple_px,
       "\npage_height_min_px=", p.page_height_min_px, "\npage_height_max_px=", p.page_height_max_px,
-      "\nmax_lines=", p.LinesPerPage(),
-      "\nwrap_mode=", p.wrap == WrapMode::kSpaces ? "spaces" : "unicode",
+      "\nmax_lines=", p.LinesPerPage(), "\nwrap_mode=", Name(p.wrap),
       "\npage_heights=", p.heights == PageHeights::kEqual ? "equal" : "content",
-      "\nantialias=gray\nhint_style=none\nround_glyph_positions=true\nto_grid=pad\n");
+      "\nantialias=gray\nhint_style=none\nround_glyph_positions=",
+      p.font.subpixel ? "false" : "true",
+      "\nto_grid=", p.to_grid == ToGrid::kPad ? "pad" : "hf_resize", "\n");
+  if (p.crop_margin_px > 0) absl::StrAppend(&text, "crop_margin_px=", p.crop_margin_px, "\n");
+  if (p.han_font) {
+    absl::StrAppend(&text, "han_font_family=", p.han_font->family,
+                    "\nhan_font_face_index=", p.han_font->face_index, "\n");
+  }
   if (!p.styles) return text;
   const TextStyles& styles = *p.styles;
   absl::StrAppend(

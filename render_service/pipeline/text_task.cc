@@ -4,7 +4,9 @@
 
 #include "proto/rpc/error.h"
 #include "render_service/layout/page_key.h"
+#include "render_service/pipeline/image_task.h"
 #include "render_service/raster/page_blitter.h"
+#include "render_service/raster/page_crop.h"
 #include "render_service/raster/page_painter.h"
 
 namespace glyph::render {
@@ -23,7 +25,8 @@ absl::StatusOr<RenderEvent> TextTask::Step(WorkerTools& tools) {
     GLYPH_RETURN_IF_ERROR(Validate());
     return RenderEvent();
   }
-  GLYPH_ASSIGN_OR_RETURN(FontTools * font, tools.ToolsFor(*options_.profile));
+  GLYPH_ASSIGN_OR_RETURN(FontTools * font,
+                         tools.ToolsFor(*options_.profile, layout_->uses_han_font()));
   if (!is_planned_) {
     const bool is_fast = options_.path == DrawingPath::kFast && font->glyphs.has_value();
     GLYPH_ASSIGN_OR_RETURN(
@@ -48,7 +51,8 @@ RenderPlan TextTask::MakePlan() {
                   .profile_fingerprint = options_.profile->fingerprint};
   for (const PageLayout& page : layout_->pages()) {
     plan.max_visual_tokens +=
-        static_cast<uint64_t>(page.width_px / kGridPx) * (page.height_px / kGridPx);
+        is_on_grid() ? static_cast<uint64_t>(page.width_px / kGridPx) * (page.height_px / kGridPx)
+                     : MaxVisualTokens(page.width_px, page.height_px);
   }
   return plan;
 }
@@ -58,13 +62,16 @@ absl::StatusOr<RenderEvent> TextTask::DrawNextPage(FontTools& tools) {
   GLYPH_ASSIGN_OR_RETURN(std::vector<uint8_t> pixels, options_.path == DrawingPath::kFast
                                                           ? BlitPage(layout, tools.masks)
                                                           : PaintPage(layout, *tools.shaper));
+  GrayImage image = {layout.width_px, layout.height_px, std::move(pixels)};
+  CropPage(options_.profile->profile, next_page_ + 1 == layout_->pages().size(), image);
   return RenderEvent(RenderedPage{.index = next_page_++,
                                   .key = PageKey(options_.profile->fingerprint, layout),
                                   .profile_fingerprint = options_.profile->fingerprint,
-                                  .width_px = layout.width_px,
-                                  .height_px = layout.height_px,
+                                  .is_on_grid = is_on_grid(),
+                                  .width_px = image.width_px,
+                                  .height_px = image.height_px,
                                   .channels = 1,
-                                  .pixels = std::move(pixels),
+                                  .pixels = std::move(image.pixels),
                                   .lines = std::move(layout.lines)});
 }
 

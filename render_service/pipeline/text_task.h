@@ -37,6 +37,7 @@ class TextTask : public RenderTask {
   RenderPlan MakePlan();
   absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
+  bool is_on_grid() const { return options_.profile->profile.to_grid == ToGrid::kPad; }
 
   std::string bytes_;  // until validated
   const TextTaskOptions options_;

@@ -106,6 +106,7 @@ class DrawingPathTest : public ::testing::Test {
   std::vector<std::shared_ptr<const ResolvedProfile>> profiles_ = {
       catalog_->Find("nano").value(),
       catalog_->Find("noto-1024").value(),
+      catalog_->Find("glyph-upstream").value(),
       Odd(1, 11.5, 13.37, 84, 1, WrapMode::kUnicode, PageHeights::kContent),
       Odd(2, 23.25, 20.1, 300, 0, WrapMode::kSpaces, PageHeights::kContent),
       Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kEqual),
