@@ -138,9 +138,14 @@ bool DocumentLayout::IsLastOfGroup() const {
 
 void DocumentLayout::BeginUpstreamLine() {
   if (hard_lines_in_group_ == kLinesInGroup) hard_lines_in_group_ = 0;
-  if (hard_lines_in_group_++ == 0) paginator_.BeginGroup();
   has_rows_ = false;
-  if (position_ == hard_line_.end && !IsLastOfGroup()) paginator_.AddBlankLine();
+  if (++hard_lines_in_group_ == 1) paginator_.BeginGroup();
+  const bool is_blank = position_ == hard_line_.end;
+  if (is_blank && IsLastOfGroup()) return;
+  // A line end that meets the end of a page is carried over, where upstream breaks at spaces.
+  const bool carries_over = hard_lines_in_group_ > 1 && paginator_.is_at_head() && !has_han_;
+  if (carries_over) paginator_.AddBlankLine();
+  if (is_blank) paginator_.AddBlankLine();
 }
 
 bool DocumentLayout::FillUpstream(TextShaper& shaper, GlyphTable* glyphs) {

@@ -29,6 +29,8 @@ class Paginator {
 
   // Finished pages and the one being filled.
   size_t num_pages() const { return pages_.size() + (page_.num_rows > 0 ? 1 : 0); }
+  // The next line goes to the first row of a page.
+  bool is_at_head() const { return row_ == 0; }
   // Full pages' worth of blank lines that were dropped.
   uint32_t num_blank_pages() const { return num_blank_pages_; }
   // After Finish.
