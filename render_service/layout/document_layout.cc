@@ -9,7 +9,6 @@
 #include "render_service/text/han.h"
 
 namespace glyph::render {
-
 namespace {
 
 // Hard lines that upstream makes one paragraph of.
