@@ -70,6 +70,7 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
   } else {
     if (hard_line_.next == source_.bytes().size()) return false;
     hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
+    if (profile_.newline_mark) JoinHardLines();
     position_ = hard_line_.begin;
   }
   if (profile_.wrap == WrapMode::kUpstream) {
@@ -131,13 +132,27 @@ size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
   return plain_.size();
 }
 
+void DocumentLayout::JoinHardLines() {
+  const std::string_view source = source_.bytes();
+  HardLine& line = hard_line_;
+  int num_lines = 1;
+  for (; num_lines < kLinesInGroup && line.next < source.size(); ++num_lines) {
+    const HardLine last = ReadHardLine(source, line.next);
+    line.end = last.end;
+    line.next = last.next;
+  }
+  // The line end of the text is shown too.
+  if (num_lines < kLinesInGroup) line.end = line.next;
+}
+
 bool DocumentLayout::IsLastOfGroup() const {
-  return hard_lines_in_group_ == kLinesInGroup || hard_line_.next == source_.bytes().size();
+  return profile_.newline_mark || hard_lines_in_group_ == kLinesInGroup ||
+         hard_line_.next == source_.bytes().size();
 }
 
 void DocumentLayout::BeginUpstreamLine() {
-  if (hard_lines_in_group_ == kLinesInGroup) hard_lines_in_group_ = 0;
   has_rows_ = false;
+  if (profile_.newline_mark || hard_lines_in_group_ == kLinesInGroup) hard_lines_in_group_ = 0;
   if (++hard_lines_in_group_ == 1) paginator_.BeginGroup();
   const bool is_blank = position_ == hard_line_.end;
   if (is_blank && IsLastOfGroup()) return;
@@ -148,7 +163,10 @@ void DocumentLayout::BeginUpstreamLine() {
 }
 
 bool DocumentLayout::FillUpstream(TextShaper& shaper, GlyphTable* glyphs) {
-  if (!advances_) advances_ = AdvancesOf(shaper);
+  if (!advances_) {
+    advances_ = AdvancesOf(shaper);
+    advances_->marks_stand_apart = has_han_;
+  }
   const std::string_view source = source_.bytes();
   if (glyphs != nullptr &&
       plain_.Fill(source, position_, hard_line_.end, kWindowCharacters, *glyphs)) {

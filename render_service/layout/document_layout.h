@@ -62,6 +62,7 @@ class DocumentLayout {
   bool FillUpstream(TextShaper& shaper, GlyphTable* glyphs);
   void AddUpstreamLine(bool is_plain, const UpstreamLine& line, const TextShaper& shaper);
   void BeginUpstreamLine();
+  void JoinHardLines();        // those of a group, under newline_mark
   bool IsLastOfGroup() const;  // of lines that upstream makes one paragraph of
   void AddLine();
   int LineWidth() const { return profile_.text_width_px() - line_.left_px; }

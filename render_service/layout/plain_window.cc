@@ -39,6 +39,7 @@ void PlainWindow::Reserve(size_t num_characters) {
 
 bool PlainWindow::Fill(std::string_view source, size_t begin, size_t end, size_t max_characters,
                        GlyphTable& table) {
+  static_assert(kNewlineMark.size() <= kTabSpaces);
   Reserve(max_characters + kTabSpaces);
   const auto* bytes = reinterpret_cast<const unsigned char*>(source.data());
   uint32_t pen = 0;
@@ -56,12 +57,20 @@ bool PlainWindow::Fill(std::string_view source, size_t begin, size_t end, size_t
     const BasicCharacter character = DecodeBasic(bytes + i, end - i);
     if (character.length == 0) return false;
     const bool is_tab = character.code_point == '\t';
-    const PlainGlyph* glyph = table.Find(is_tab ? u' ' : character.code_point);
+    const bool is_newline = character.code_point == '\n';
+    const PlainGlyph* glyph = table.Find(is_tab || is_newline ? u' ' : character.code_point);
     if (glyph == nullptr) return false;
     add(*glyph, i);
     i += character.length;
-    if (!is_tab) continue;
-    for (int space = 1; space < kTabSpaces; ++space) add(*glyph, i);
+    if (is_tab) {
+      for (int space = 1; space < kTabSpaces; ++space) add(*glyph, i);
+    } else if (is_newline) {
+      for (const char c : kNewlineMark.substr(1)) {
+        const PlainGlyph* mark = table.Find(static_cast<unsigned char>(c));
+        if (mark == nullptr) return false;
+        add(*mark, i);
+      }
+    }
   }
   pens_[n] = pen;
   sources_[n] = static_cast<uint32_t>(i);

@@ -58,6 +58,7 @@ std::string CanonicalText(const RenderProfile& p) {
       "\nantialias=gray\nhint_style=none\nround_glyph_positions=",
       p.font.subpixel ? "false" : "true",
       "\nto_grid=", p.to_grid == ToGrid::kPad ? "pad" : "hf_resize", "\n");
+  if (p.newline_mark) absl::StrAppend(&text, "newline_mark=true\n");
   if (p.crop_margin_px > 0) absl::StrAppend(&text, "crop_margin_px=", p.crop_margin_px, "\n");
   if (p.han_font) {
     absl::StrAppend(&text, "han_font_family=", p.han_font->family,

@@ -60,6 +60,8 @@ struct RenderProfile {
   int page_height_max_px = 0;
   int max_lines = 0;  // a page; 0: as many as fit
   WrapMode wrap = WrapMode::kSpaces;
+  // Under kUpstream: line ends are shown by a gray mark, and begin a line every 30th time only.
+  bool newline_mark = false;
   PageHeights heights = PageHeights::kEqual;
   ToGrid to_grid = ToGrid::kPad;
   // Pages end this far from their ink at the right, the last one at the bottom too; 0: they do not.

@@ -172,6 +172,7 @@ void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
   profile.max_lines = keys.Integer("max_lines", 1, kMaxSidePx, 0);
   constexpr WrapMode kWraps[] = {WrapMode::kSpaces, WrapMode::kUnicode, WrapMode::kUpstream};
   profile.wrap = kWraps[keys.Choice("wrap_mode", {"spaces", "unicode", "upstream"})];
+  profile.newline_mark = keys.Choice("newline_mark", {false, true}) == 1;
   profile.heights = keys.Choice("page_heights", {"equal", "content"}) == 0 ? PageHeights::kEqual
                                                                            : PageHeights::kContent;
 }
@@ -211,6 +212,9 @@ absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
   }
   if (profile.han_font && !is_upstream) {
     return Invalid("\"han_font_family\" needs the \"wrap_mode\" \"upstream\"");
+  }
+  if (profile.newline_mark && !is_upstream) {
+    return Invalid("\"newline_mark\" needs the \"wrap_mode\" \"upstream\"");
   }
   if (has_styles && is_upstream) {
     return Invalid("\"styles\" cannot go with the \"wrap_mode\" \"upstream\"");

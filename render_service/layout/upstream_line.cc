@@ -110,7 +110,9 @@ class PenStepper {
   int num_spaces_ = 0;
 };
 
-PlacedGlyph PlaceGlyph(uint32_t id, int32_t quarters, int16_t y, uint32_t source) {
+PlacedGlyph PlaceGlyph(uint32_t glyph, UpstreamKind kind, int32_t quarters, int16_t y,
+                       uint32_t source) {
+  const uint32_t id = kind == UpstreamKind::kMark ? glyph | kMarkShade : glyph;
   return {WithQuarters(id, static_cast<uint32_t>(quarters & 3)),
           static_cast<int16_t>(quarters >> 2), y, source};
 }
@@ -184,7 +186,8 @@ void BuildUpstreamLine(const PlainWindow& plain, const UpstreamWindow& window,
   for (size_t i = span.begin; i < span.end; ++i) {
     const int32_t quarters = pen.Next(i);
     if (plain.glyph(i) == 0) continue;
-    line.glyphs.push_back(PlaceGlyph(plain.glyph(i), quarters, 0, plain.source(i)));
+    line.glyphs.push_back(
+        PlaceGlyph(plain.glyph(i), window.kinds()[i], quarters, 0, plain.source(i)));
   }
   Finish(window, upstream, units_per_px, line);
 }
@@ -203,17 +206,18 @@ void BuildUpstreamLine(const DisplayText& text, const ShapedText& shaped,
     line.source_end = text.characters[cluster.end_character - 1].source_end;
     CountOddities(text, shaped, cluster, oddities);
     const int32_t quarters = pen.Next(i);
-    if (window.kinds()[i] == UpstreamKind::kMissing) {
+    const UpstreamKind kind = window.kinds()[i];
+    if (kind == UpstreamKind::kMissing) {
       for (uint32_t c = cluster.first_character; c < cluster.end_character; ++c) {
         const uint32_t before = (c - cluster.first_character) * window.advances().missing;
-        line.glyphs.push_back(PlaceGlyph(0, quarters + pen.Quarters(before), 0, source));
+        line.glyphs.push_back(PlaceGlyph(0, kind, quarters + pen.Quarters(before), 0, source));
       }
     }
-    if (window.kinds()[i] != UpstreamKind::kText) continue;
+    if (kind != UpstreamKind::kText && kind != UpstreamKind::kMark) continue;
     for (uint32_t g = cluster.first_glyph; g < cluster.end_glyph; ++g) {
       const ShapedGlyph& glyph = shaped.glyphs[g];
       const int32_t x = quarters + pen.Quarters(glyph.x);
-      line.glyphs.push_back(PlaceGlyph(glyph.id, x, glyph.y, source));
+      line.glyphs.push_back(PlaceGlyph(glyph.id, kind, x, glyph.y, source));
     }
   }
   Finish(window, upstream, units_per_px, line);

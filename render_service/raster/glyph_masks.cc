@@ -72,7 +72,7 @@ GlyphMask Crop(const Drawing& drawing, int& column, int& row) {
 
 GlyphMasks::GlyphMasks(const TextShaper& shaper)
     : shaper_(shaper),
-      offsets_(shaper.units_per_px() == 1 ? kNumGlyphs : WithQuarters(0, 4), kNotDrawn) {}
+      offsets_(shaper.units_per_px() == 1 ? kNumGlyphs : 2 * kMarkShade, kNotDrawn) {}
 
 bool GlyphMasks::Draw(uint32_t id) {
   const std::optional<Drawing> drawing = DrawGlyph(id, shaper_);

@@ -9,6 +9,8 @@ namespace glyph::render {
 namespace {
 
 constexpr char32_t kDottedCircle = 0x25CC;
+constexpr std::string_view kTab = "    ";
+static_assert(kTab.size() == kTabSpaces);
 
 enum class CharacterClass { kPlain, kMark, kInvisible };
 
@@ -113,12 +115,14 @@ size_t FillDisplayText(std::string_view source, size_t begin, size_t end, size_t
     const auto first = static_cast<uint32_t>(i);
     i += character.length;
     const auto last = static_cast<uint32_t>(i);
-    if (character.code_point != '\t') {
+    const bool is_newline = character.code_point == '\n';
+    if (character.code_point != '\t' && !is_newline) {
       writer.Add(character.code_point, first, last);
       continue;
     }
-    writer.Add(' ', first, last);
-    for (int space = 1; space < kTabSpaces; ++space) writer.Add(' ', last, last);
+    const std::string_view shown = is_newline ? kNewlineMark : kTab;
+    writer.Add(static_cast<char32_t>(shown[0]), first, last);
+    for (const char c : shown.substr(1)) writer.Add(static_cast<char32_t>(c), last, last);
   }
   return i;
 }

@@ -13,6 +13,7 @@ each glyph within 1 px, a page's structural similarity after Hugging Face's resi
 page has another size than upstream's give or take 1 px.
 """
 import argparse
+import itertools
 import json
 import pathlib
 import subprocess
@@ -28,6 +29,7 @@ from upstream_recipe import Upstream, as_truetype, has_han
 FONTS = pathlib.Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 FACE, HAN_FACE = 2, 7
 GRID = 28
+PROFILE = pathlib.Path(__file__).parents[3] / "render_service/layout/profiles/glyph-upstream.json"
 
 
 def structural_similarity(a, b):
@@ -50,19 +52,32 @@ def on_grid(image, size):
 
 
 def visible(text):
-    """What upstream draws of `text`."""
-    return "".join(c for c in text if not c.isspace() and c not in "\u00ad\u200b")
+    """What upstream draws of `text`, which shows its line ends."""
+    return "".join(c for c in text.replace("\n", r"\n") if not c.isspace() and c not in "\u00ad\u200b")
 
 
-def draw(renderer, text, folder):
+def own_text(source, line):
+    """The characters of our line. A newline mark stands for a byte that may belong to the line before
+    or after it, so the one that comes to as many glyphs is taken."""
+    begin, end = line["begin"], line["end"]
+    texts = [visible(source[first:last].decode())
+             for first in (begin, begin - 1) for last in (end, end - 1)
+             if (first == begin or source[first:begin] == b"\n")
+             and (last == end or source[last:end] == b"\n")]
+    return next((text for text in texts if len(text) == len(line["pens"])), texts[0])
+
+
+def draw(renderer, text, folder, newline_mark):
     path = folder / "text"
     path.write_text(text, newline="")
-    subprocess.run([renderer, "--text", path, "--output", folder], check=True,
-                   stdout=subprocess.DEVNULL)
+    profile = json.loads(PROFILE.read_text()) | {"newline_mark": newline_mark}
+    (folder / "profile.json").write_text(json.dumps(profile))
+    subprocess.run([renderer, "--text", path, "--output", folder, "--profile",
+                    folder / "profile.json"], check=True, stdout=subprocess.DEVNULL)
     pages = [Image.open(page).copy() for page in sorted(folder.glob("page_*.pgm"))]
     source = text.encode()
-    lines = [[(visible(source[line["begin"]:line["end"]].decode()), line["pens"])
-              for line in page] for page in json.loads((folder / "lines.json").read_text())]
+    lines = [[(own_text(source, line), line["pens"]) for line in page]
+             for page in json.loads((folder / "lines.json").read_text())]
     return pages, lines
 
 
@@ -85,13 +100,13 @@ def compare_lines(ours, theirs):
     return len(equal), len(distances), max(equal, default=0)
 
 
-def compare(upstream, renderer, name, text):
+def compare(upstream, renderer, name, text, newline_mark):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         font = folder / f"{name}.ttf"
         as_truetype(FONTS, HAN_FACE if has_han(text) else FACE, text, font)
-        theirs, _ = upstream.render(text, font)
-        ours, lines = draw(renderer, text, folder)
+        theirs, _ = upstream.render(text, font, newline_mark)
+        ours, lines = draw(renderer, text, folder, newline_mark)
     num_equal, num_lines, furthest = compare_lines(lines, upstream.lines())
     similarity = min(structural_similarity(on_grid(a, b.size), on_grid(b, b.size))
                      for a, b in zip(ours, theirs))
@@ -107,17 +122,18 @@ def compare(upstream, renderer, name, text):
 def write_golden(upstream, paths, golden):
     """For tests/render_service/pipeline/upstream_pages_test.cc."""
     documents = []
-    for path in paths:
+    for path, newline_mark in itertools.product(paths, (False, True)):
         text = path.read_text()
         with tempfile.TemporaryDirectory() as folder:
             font = pathlib.Path(folder) / f"{path.stem}.ttf"
             as_truetype(FONTS, HAN_FACE if has_han(text) else FACE, text, font)
-            images, _ = upstream.render(text, font)
+            images, _ = upstream.render(text, font, newline_mark)
         pages = [{"width": image.width, "height": image.height,
                   "lines": [["".join(c for c, _, _ in line), [round(x, 2) for _, x, _ in line],
                              round(line[0][2])] for line in page]}
                  for image, page in zip(images, upstream.lines())]
-        documents.append({"name": path.stem, "text": text, "pages": pages})
+        documents.append({"name": path.stem, "newline_mark": newline_mark, "text": text,
+                          "pages": pages})
     golden.write_text("[" + ",\n".join(json.dumps(d, separators=(",", ":")) for d in documents) + "]\n")
     return 0
 
@@ -128,6 +144,8 @@ def main():
     arguments.add_argument("--renderer", required=True, type=pathlib.Path)
     arguments.add_argument("--golden", type=pathlib.Path,
                            help="writes upstream's lines of the texts in this folder to this file")
+    arguments.add_argument("--newline-mark", action="store_true",
+                           help="upstream's red mark in the place of line ends")
     arguments.add_argument("texts", nargs="*", type=pathlib.Path)
     args = arguments.parse_args()
     here = pathlib.Path(__file__).parent
@@ -138,7 +156,8 @@ def main():
     if args.golden:
         return write_golden(upstream, own, args.golden)
     print("document    characters pages lines  equal   px    SSIM  sizes")
-    return 0 if all([compare(upstream, args.renderer.resolve(), path.stem, path.read_text())
+    return 0 if all([compare(upstream, args.renderer.resolve(), path.stem, path.read_text(),
+                             args.newline_mark)
                      for path in texts]) else 1
 
 

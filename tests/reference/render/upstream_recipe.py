@@ -14,6 +14,8 @@ from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
 from PIL import Image
 
+# The other value upstream's README gives.
+NEWLINE_MARK = '<font color="#FF0000"> \\n </font>'
 HAN = ("\u4e00", "\u9fff")
 
 
@@ -27,7 +29,7 @@ def as_truetype(collection, face, text, path):
     font = ttLib.TTFont(collection, fontNumber=face)
     options = subset.Options(layout_features=[], notdef_outline=True, hinting=False, name_IDs=[1, 2, 4, 6])
     cutter = subset.Subsetter(options)
-    cutter.populate(text=text + " \u00a0-")
+    cutter.populate(text=text + r" \n" + "\u00a0-")
     cutter.subset(font)
     glyphs = font.getGlyphSet()
     table = ttLib.newTable("glyf")
@@ -87,10 +89,12 @@ class Upstream:
         config["font-path"] = str(font or self.clone / "scripts" / config["font-path"])
         return config
 
-    def render(self, text, font=None):
+    def render(self, text, font=None, newline_mark=False):
         """Returns the pages as images and the processor seconds taken."""
         with tempfile.TemporaryDirectory() as folder:
             config = self.config(text, font)
+            if newline_mark:
+                config["newline-markup"] = NEWLINE_MARK
             start = processor_seconds()
             paths = self.module.text_to_images(text, folder, config_dict=config, unique_id="x")
             seconds = processor_seconds() - start

@@ -194,6 +194,7 @@ TEST(RenderProfileTest, NamesTheKeyThatIsWrong) {
                       {"to_grid", "stretch"},
                       {"page_height_multiple", 1},
                       {"subpixel_positioning", true},
+                      {"newline_mark", true},
                       {"round_glyph_positions", false},
                       {"crop_margin_px", 10},
                       {"antialias", "subpixel"},

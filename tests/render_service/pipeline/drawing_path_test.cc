@@ -75,6 +75,13 @@ class DrawingPathTest : public ::testing::Test {
     return odd;
   }
 
+  std::shared_ptr<const ResolvedProfile> Marked() {
+    auto marked = std::make_shared<ResolvedProfile>(*catalog_->Find("glyph-upstream").value());
+    marked->fingerprint[0] = 4;
+    marked->profile.newline_mark = true;
+    return marked;
+  }
+
   // All events of both paths in turn; the first difference ends the test.
   void ExpectSameBytes(const std::string& text, std::shared_ptr<const ResolvedProfile> profile) {
     TextTaskOptions options = {
@@ -107,6 +114,7 @@ class DrawingPathTest : public ::testing::Test {
       catalog_->Find("nano").value(),
       catalog_->Find("noto-1024").value(),
       catalog_->Find("glyph-upstream").value(),
+      Marked(),
       Odd(1, 11.5, 13.37, 84, 1, WrapMode::kUnicode, PageHeights::kContent),
       Odd(2, 23.25, 20.1, 300, 0, WrapMode::kSpaces, PageHeights::kContent),
       Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kEqual),

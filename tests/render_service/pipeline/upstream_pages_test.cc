@@ -2,7 +2,7 @@
 // gives with the same fonts (tests/reference/render).
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <variant>
@@ -20,6 +20,13 @@ constexpr double kTolerancePx = 0.27;
 
 class UpstreamPagesTest : public ::testing::Test {
  protected:
+  // Line ends as `document` has them.
+  void Use(const nlohmann::json& document) {
+    ResolvedProfile profile = *catalog_->Find("glyph-upstream").value();
+    profile.profile.newline_mark = document["newline_mark"];
+    profile_ = std::make_shared<const ResolvedProfile>(profile);
+  }
+
   std::vector<PageLayout> LayOut(const std::string& text) {
     const SourceText source = SourceText::Create(text, /*lenient=*/false).value();
     DocumentLayout layout(source, profile_->profile, 256);
@@ -29,32 +36,33 @@ class UpstreamPagesTest : public ::testing::Test {
     return layout.pages();
   }
 
-  // Also checks the plan against the pages.
   std::vector<RenderedPage> Draw(const std::string& text) {
     TextTask task(text, {.profile = profile_, .max_pages = 256});
-    RenderPlan plan;
     std::vector<RenderedPage> pages;
     while (true) {
       RenderEvent event = task.Step(tools_).value();
-      if (const auto* planned = std::get_if<RenderPlan>(&event)) plan = *planned;
+      if (const auto* plan = std::get_if<RenderPlan>(&event)) plan_ = *plan;
       if (auto* page = std::get_if<RenderedPage>(&event)) pages.push_back(std::move(*page));
-      if (std::holds_alternative<RenderSummary>(event)) break;
+      if (std::holds_alternative<RenderSummary>(event)) return pages;
     }
+  }
+
+  void ExpectPlanned(const std::vector<RenderedPage>& pages) {
     uint64_t tokens = 0;
     for (const RenderedPage& page : pages) {
       // Hugging Face's smart_resize rounds sides of at least 28 px to the nearest multiple of 28.
       tokens += static_cast<uint64_t>((page.width_px + 14) / 28 * ((page.height_px + 14) / 28));
     }
-    EXPECT_EQ(plan.max_pages, pages.size());
-    EXPECT_GE(plan.max_visual_tokens, tokens);
-    EXPECT_LE(static_cast<double>(plan.max_visual_tokens), 1.2 * static_cast<double>(tokens));
-    return pages;
+    EXPECT_EQ(plan_.max_pages, pages.size());
+    EXPECT_GE(plan_.max_visual_tokens, tokens);
+    EXPECT_LE(static_cast<double>(plan_.max_visual_tokens), 1.2 * static_cast<double>(tokens));
   }
 
   std::unique_ptr<ProfileCatalog> catalog_ =
       ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
   std::shared_ptr<const ResolvedProfile> profile_ = catalog_->Find("glyph-upstream").value();
   WorkerTools tools_;
+  RenderPlan plan_;  // of what was drawn last
 };
 
 nlohmann::json ReadGolden() {
@@ -76,6 +84,7 @@ void ExpectLine(const nlohmann::json& expected, const PageLayout& page, const Pl
 TEST_F(UpstreamPagesTest, HaveTheLinesOfUpstream) {
   for (const nlohmann::json& document : ReadGolden()) {
     SCOPED_TRACE(document["name"].get<std::string>());
+    Use(document);
     const std::vector<PageLayout> pages = LayOut(document["text"]);
     ASSERT_EQ(pages.size(), document["pages"].size());
     for (size_t i = 0; i < pages.size(); ++i) {
@@ -92,7 +101,9 @@ TEST_F(UpstreamPagesTest, HaveTheLinesOfUpstream) {
 TEST_F(UpstreamPagesTest, HaveTheSizesOfUpstream) {
   for (const nlohmann::json& document : ReadGolden()) {
     SCOPED_TRACE(document["name"].get<std::string>());
+    Use(document);
     const std::vector<RenderedPage> pages = Draw(document["text"]);
+    ExpectPlanned(pages);
     ASSERT_EQ(pages.size(), document["pages"].size());
     for (size_t i = 0; i < pages.size(); ++i) {
       EXPECT_FALSE(pages[i].is_on_grid);
@@ -100,6 +111,28 @@ TEST_F(UpstreamPagesTest, HaveTheSizesOfUpstream) {
       EXPECT_EQ(pages[i].height_px, document["pages"][i]["height"].get<int>());
     }
   }
+}
+
+TEST_F(UpstreamPagesTest, ShowLineEndsInGray) {
+  Use({{"newline_mark", true}});
+  const RenderedPage page = Draw("\n").at(0);
+  const uint8_t darkest = *std::min_element(page.pixels.begin(), page.pixels.end());
+  EXPECT_GE(darkest, 76);
+  EXPECT_LT(darkest, 128);
+}
+
+TEST_F(UpstreamPagesTest, LoseNoMarkBetweenWindows) {
+  Use({{"newline_mark", true}});
+  // 30 lines are more than a window.
+  const std::string line = std::string(166, 'x') + " y";
+  std::string text = line;
+  for (int i = 1; i < 30; ++i) text += "\n" + line;
+  const std::vector<PageLayout> pages = LayOut(text);
+  size_t num_shaded = 0;
+  for (const PlacedGlyph& glyph : pages.at(0).glyphs) {
+    num_shaded += (glyph.id & kMarkShade) != 0 ? 1 : 0;
+  }
+  EXPECT_EQ(num_shaded, 2u * 29);
 }
 
 TEST_F(UpstreamPagesTest, ShowWhatTheFontLacksAndSayIt) {
