@@ -99,9 +99,11 @@ void AddAsk(CLI::App& app, CommandLine& line) {
 }
 
 void AddRenderAndStatus(CLI::App& app, CommandLine& line) {
-  line.render_app = app.add_subcommand("render", "draw a document as PNG pages");
+  line.render_app = app.add_subcommand(
+      "render", "draw a document as PNG pages, with a contact sheet and map.json");
   line.render_app->add_option("--file", line.render.file, "a UTF-8 text; - is stdin")->required();
   line.render_app->add_option("-o,--output", line.render.folder, "folder of the pages")->required();
+  line.render_app->add_flag("--view", line.render.view, "outline every line on the pages");
   AddRender(*line.render_app, line.render.render);
   AddServer(*line.render_app, line.render.server);
   line.status_app = app.add_subcommand("status", "services, model, load and memory");

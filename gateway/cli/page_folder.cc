@@ -1,16 +1,18 @@
 #include "gateway/cli/page_folder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "gateway/cli/png.h"
 #include "proto/rpc/error.h"
 
 namespace glyph::gateway::cli {
 namespace {
+
+constexpr uint8_t kOutline = 144;
 
 absl::Status Unwritable(const std::string& path) {
   return rpc::Unavailable("CANNOT_WRITE", absl::ZeroDuration(),
@@ -19,11 +21,11 @@ absl::Status Unwritable(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<PageFolder> PageFolder::Create(const std::string& folder) {
+absl::StatusOr<PageFolder> PageFolder::Create(const std::string& folder, bool view) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return Unwritable(folder);
-  return PageFolder(folder);
+  return PageFolder(folder, view);
 }
 
 absl::Status PageFolder::Add(const v1::RenderResponse& event) {
@@ -36,10 +38,12 @@ absl::Status PageFolder::Add(const v1::RenderResponse& event) {
       pixels_.append(event.strip().pixels());
       return absl::OkStatus();
     case v1::RenderResponse::kSourceMap:
-      AddBoxes(event.source_map());
+      boxes_.insert(boxes_.end(), event.source_map().boxes().begin(),
+                    event.source_map().boxes().end());
       return absl::OkStatus();
     case v1::RenderResponse::kDone:
       GLYPH_RETURN_IF_ERROR(EndPage());
+      GLYPH_RETURN_IF_ERROR(WriteContactSheet());
       return WriteMap(event.done());
     default:
       return absl::OkStatus();
@@ -49,6 +53,7 @@ absl::Status PageFolder::Add(const v1::RenderResponse& event) {
 void PageFolder::BeginPage(const v1::PageHeader& page) {
   page_ = page;
   pixels_.clear();
+  boxes_.clear();
   pages_.push_back({{"file", absl::StrFormat("page-%04d.png", ++num_pages_)},
                     {"width_px", page.width_px()},
                     {"height_px", page.height_px()},
@@ -57,21 +62,38 @@ void PageFolder::BeginPage(const v1::PageHeader& page) {
 
 absl::Status PageFolder::EndPage() {
   if (num_pages_ == 0) return absl::OkStatus();
-  if (pixels_.size() != size_t{page_.width_px()} * page_.height_px()) {
+  if (pixels_.empty() || pixels_.size() != size_t{page_.width_px()} * page_.height_px()) {
     return absl::InternalError("a page came with too few or too many pixels");
   }
-  return WriteFile(pages_.back()["file"],
-                   EncodeGrayPng(page_.width_px(), page_.height_px(), pixels_));
-}
-
-void PageFolder::AddBoxes(const v1::SourceMap& source_map) {
-  for (const v1::SourceBox& box : source_map.boxes()) {
+  for (const v1::SourceBox& box : boxes_) {
     pages_.back()["boxes"].push_back({{"source_begin", box.source_begin()},
                                       {"source_end", box.source_end()},
                                       {"x_px", box.x_px()},
                                       {"y_px", box.y_px()},
                                       {"width_px", box.width_px()},
                                       {"height_px", box.height_px()}});
+    if (view_) DrawBox(box);
+  }
+  contact_sheet_.Add(page_.width_px(), page_.height_px(), pixels_);
+  return WritePng(pages_.back()["file"], page_.width_px(), page_.height_px(), pixels_);
+}
+
+absl::Status PageFolder::WriteContactSheet() {
+  if (num_pages_ == 0) return absl::OkStatus();
+  const GrayPicture sheet = contact_sheet_.Draw();
+  return WritePng("contact-sheet.png", sheet.width_px, sheet.height_px, sheet.pixels);
+}
+
+void PageFolder::DrawBox(const v1::SourceBox& box) {
+  const uint32_t right = std::min(box.x_px() + box.width_px(), page_.width_px());
+  const uint32_t bottom = std::min(box.y_px() + box.height_px(), page_.height_px());
+  for (uint32_t y = box.y_px(); y < bottom; ++y) {
+    const bool is_edge = y == box.y_px() || y + 1 == bottom;
+    for (uint32_t x = box.x_px(); x < right; ++x) {
+      if (!is_edge && x != box.x_px() && x + 1 != right) continue;
+      char& pixel = pixels_[size_t{y} * page_.width_px() + x];
+      pixel = static_cast<char>(std::min<uint8_t>(static_cast<uint8_t>(pixel), kOutline));
+    }
   }
 }
 
@@ -89,7 +111,12 @@ absl::Status PageFolder::WriteMap(const v1::RenderDone& done) {
   return WriteFile("map.json", map.dump(1) + "\n");
 }
 
-absl::Status PageFolder::WriteFile(const std::string& name, const std::string& bytes) const {
+absl::Status PageFolder::WritePng(const std::string& name, uint32_t width, uint32_t height,
+                                  std::string_view pixels) {
+  return WriteFile(name, encoder_.Encode(width, height, pixels));
+}
+
+absl::Status PageFolder::WriteFile(const std::string& name, std::string_view bytes) const {
   const std::string path = absl::StrCat(folder_, "/", name);
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

@@ -1,38 +1,52 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "gateway/cli/contact_sheet.h"
+#include "gateway/png/gray_png_encoder.h"
 #include "glyph/v1/gateway.pb.h"
 #include "nlohmann/json.hpp"
 
 namespace glyph::gateway::cli {
 
-// Writes the events of a render as page-0001.png, page-0002.png, ... and map.json, which says which
-// bytes of the source lie in which box of which page. Not thread-safe.
+// Writes the events of a render as page-0001.png, page-0002.png, ..., contact-sheet.png with all of
+// them in small, and map.json, which says which bytes of the source lie in which box of which page.
+// Not thread-safe.
 class PageFolder {
  public:
-  // Creates `folder` when it does not exist. UNAVAILABLE: it cannot be written.
-  static absl::StatusOr<PageFolder> Create(const std::string& folder);
+  // Creates `folder` when it does not exist. `view`: the boxes are drawn on the pages. UNAVAILABLE:
+  // it cannot be written.
+  static absl::StatusOr<PageFolder> Create(const std::string& folder, bool view);
 
-  // One event, in the order of the call. With `done`, map.json is written.
+  // One event, in the order of the call. With `done`, map.json and the contact sheet are written.
   absl::Status Add(const v1::RenderResponse& event);
 
   int num_pages() const { return num_pages_; }
 
  private:
-  explicit PageFolder(std::string folder) : folder_(std::move(folder)) {}
+  PageFolder(std::string folder, bool view) : folder_(std::move(folder)), view_(view) {}
 
   void BeginPage(const v1::PageHeader& page);
   absl::Status EndPage();
-  void AddBoxes(const v1::SourceMap& source_map);
+  // Darkens the outline of `box` on the page, clipped to it.
+  void DrawBox(const v1::SourceBox& box);
+  absl::Status WriteContactSheet();
   absl::Status WriteMap(const v1::RenderDone& done);
-  absl::Status WriteFile(const std::string& name, const std::string& bytes) const;
+  absl::Status WritePng(const std::string& name, uint32_t width, uint32_t height,
+                        std::string_view pixels);
+  absl::Status WriteFile(const std::string& name, std::string_view bytes) const;
 
   std::string folder_;
+  bool view_;
   int num_pages_ = 0;
-  v1::PageHeader page_;  // the last one
-  std::string pixels_;   // of it, until it is written
+  v1::PageHeader page_;               // the last one
+  std::string pixels_;                // of it, until it is written
+  std::vector<v1::SourceBox> boxes_;  // of it
+  png::GrayPngEncoder encoder_;
+  ContactSheet contact_sheet_;
   nlohmann::ordered_json pages_ = nlohmann::ordered_json::array();
 };
 

@@ -20,7 +20,7 @@ absl::Status Render(const RenderCommandOptions& options) {
   GLYPH_ASSIGN_OR_RETURN(*request.mutable_document()->mutable_text(),
                          ReadInput(options.file, kMaxDocumentBytes));
   *request.mutable_render() = options.render;
-  GLYPH_ASSIGN_OR_RETURN(PageFolder pages, PageFolder::Create(options.folder));
+  GLYPH_ASSIGN_OR_RETURN(PageFolder pages, PageFolder::Create(options.folder, options.view));
   const auto stub = Connect(options.server);
   static grpc::ClientContext context;  // the thread that waits for signals outlives this function
   CancelOnInterrupt(context);

@@ -9,6 +9,7 @@ struct RenderCommandOptions {
   std::string server;
   std::string file;    // "-": stdin
   std::string folder;  // created when missing
+  bool view = false;   // draw the boxes of the source map on the pages
   v1::RenderOptions render;
 };
 

@@ -31,7 +31,10 @@ void AddPage(uint32_t index, bool is_image, uint64_t source_bytes,
   if (is_image) return;
   v1::SourceMap& map = *events.emplace_back().mutable_source_map();
   map.set_page_index(index);
-  map.add_boxes()->set_source_end(source_bytes);
+  v1::SourceBox* box = map.add_boxes();
+  box->set_source_end(source_bytes);
+  box->set_width_px(20);
+  box->set_height_px(20);
 }
 
 std::vector<v1::RenderResponse> EventsOf(const v1::RenderStart& start, const std::string& source) {

@@ -39,7 +39,7 @@ LAYERS = {
                        {"server", "tools"}],
     "vlm_service": ["tokenizer", "prompt", "sampling", "weights", "kernels", "kv_cache",
                     "scheduler", "engine", "ops", "model", "server", "tools"],
-    "gateway": ["metrics", "routing", {"server", "http"}, "ui"],
+    "gateway": [{"metrics", "png"}, "routing", {"server", "http"}, "ui"],
 }
 # What LAYERS' rows cannot say: (folder, what it must not include).
 BLIND_SPOTS = [

@@ -209,11 +209,26 @@ TEST_F(GlyphTest, RendersIntoAFolder) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(std::filesystem::exists(out + "/page-0001.png"));
   EXPECT_TRUE(std::filesystem::exists(out + "/page-0002.png"));
+  EXPECT_TRUE(std::filesystem::exists(out + "/contact-sheet.png"));
   const auto map = nlohmann::json::parse(std::ifstream(out + "/map.json"));
   ASSERT_EQ(map["pages"].size(), 2u);
   EXPECT_EQ(map["pages"][0]["width_px"], 56);
   EXPECT_EQ(map["pages"][1]["boxes"][0]["source_end"], 3);
   EXPECT_EQ(map["characters"], 7);
+}
+
+TEST_F(GlyphTest, OutlinesLinesForTheViewer) {
+  const std::string text = File("a", "one");
+  const auto render = [&](const std::string& out, const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {"render", "--server", address(), "--file",
+                                          text,     "-o",       out};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    EXPECT_EQ(RunGlyph(arguments).exit_code, 0);
+    std::ostringstream page;
+    page << std::ifstream(out + "/page-0001.png", std::ios::binary).rdbuf();
+    return page.str();
+  };
+  EXPECT_NE(render(folder_ + "/plain", {}), render(folder_ + "/view", {"--view"}));
 }
 
 TEST_F(GlyphTest, SaysWhenTheFolderCannotBeWritten) {
