@@ -119,4 +119,14 @@ std::string Markdown(size_t bytes) {
   return text;
 }
 
+std::string Devanagari(size_t bytes) {
+  std::string text;
+  for (int words = 1; text.size() < bytes; ++words) {
+    text += words % 3 == 0 ? "\u0926\u0941\u0928\u093F\u092F\u093E"
+                           : "\u0928\u092E\u0938\u094D\u0924\u0947";
+    text += words % 60 == 0 ? "\n" : " ";
+  }
+  return text;
+}
+
 }  // namespace glyph::render

@@ -19,7 +19,7 @@ namespace glyph::render {
 namespace {
 
 constexpr size_t kBytes = 1'000'000;
-constexpr int kRounds = 7;
+constexpr int kRounds = 15;
 constexpr double kLeastRatio = 3;
 
 double ThreadSeconds() {
@@ -86,7 +86,8 @@ TEST_F(TextTaskBench, DrawsLongTexts) {
   std::printf("| text | Pango MB/s | ours MB/s | times | two cores, times one | page 1, ms |\n");
   Measure("English prose", EnglishProse(kBytes));
   Measure("Chinese prose", ChineseProse(kBytes));
-  Measure("Markdown", Markdown(kBytes));
+  Measure("Markdown with code and tables", Markdown(kBytes));
+  Measure("Devanagari", Devanagari(kBytes));
 }
 
 }  // namespace
