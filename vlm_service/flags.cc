@@ -7,9 +7,7 @@
 namespace glyph::vlm {
 namespace {
 
-void AddFlags(CLI::App& app, Flags& flags) {
-  ModelFlags& model = flags.model;
-  app.set_version_flag("--version", "glyph-vlm " GLYPH_VERSION);
+void AddModelFlags(CLI::App& app, ModelFlags& model) {
   app.add_option("--model", model.folder, "Model folder in the Hugging Face layout")->required();
   app.add_option("--device", model.device, "Where the model runs")
       ->check(CLI::IsMember({"cpu", "cuda"}))
@@ -26,12 +24,6 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--max-running", model.max_running, "Requests that run at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--max-waiting", flags.max_waiting, "Requests that wait; more are refused")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
-  app.add_option("--prefix-cache", flags.prefix_cache, "Compute equal prefixes and pages once")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->capture_default_str();
   app.add_option("--max-chunk", model.max_chunk_tokens,
                  "Tokens of one prompt that a step prefills at most; 8192 on a GPU if not given")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
@@ -46,12 +38,23 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "Bytes of GPU memory to hold at most, the driver's context included; 0: all free")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 42))
       ->capture_default_str();
+  app.add_option("--threads", model.num_threads, "Threads of the model; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", "glyph-vlm " GLYPH_VERSION);
+  AddModelFlags(app, flags.model);
+  app.add_option("--max-waiting", flags.max_waiting, "Requests that wait; more are refused")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--prefix-cache", flags.prefix_cache, "Compute equal prefixes and pages once")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
   app.add_option("--idle-step-ms", flags.budget.idle_ms,
                  "Milliseconds of a step while nothing decodes: how late a cancel may be heard")
       ->check(CLI::Range(1.0, 60000.0))
-      ->capture_default_str();
-  app.add_option("--threads", model.num_threads, "Threads of the model; 0: one for each core")
-      ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--host", flags.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", flags.port, "Port to listen on; 0: any free one")

@@ -8,10 +8,9 @@ namespace glyph::gateway::png {
 static_assert(std::endian::native == std::endian::little, "bits are stored eight bytes at a time");
 
 // Writes bits as deflate orders them, the lowest of a byte first. The caller gives memory for all
-// that it writes and kSlackBytes more. Not thread-safe.
+// that it writes and 8 bytes more. Not thread-safe.
 class BitWriter {
  public:
-  static constexpr size_t kSlackBytes = 8;
   // Bits that may be put between two calls of Flush.
   static constexpr uint32_t kMaxBits = 56;
 

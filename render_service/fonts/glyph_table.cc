@@ -80,11 +80,11 @@ std::optional<PlainGlyph> ShapeAlone(char16_t code_point, TextShaper& shaper) {
     return std::nullopt;
   }
   const ShapedCluster& cluster = shaped.clusters[0];
-  if (cluster.bidi_level != 0 || cluster.advance_px < 0 ||
-      cluster.advance_px > std::numeric_limits<uint16_t>::max()) {
+  if (cluster.bidi_level != 0 || cluster.advance < 0 ||
+      cluster.advance > std::numeric_limits<uint16_t>::max()) {
     return std::nullopt;
   }
-  PlainGlyph plain = {.advance_px = static_cast<uint16_t>(cluster.advance_px)};
+  PlainGlyph plain = {.advance = static_cast<uint16_t>(cluster.advance)};
   if (cluster.is_white) return plain;
   if (shaped.glyphs.size() != 1) return std::nullopt;
   const ShapedGlyph& glyph = shaped.glyphs[0];

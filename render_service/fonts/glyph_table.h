@@ -10,8 +10,8 @@ namespace glyph::render {
 
 // A plain character: one glyph, drawn at the pen, the same wherever the character stands.
 struct PlainGlyph {
-  uint16_t id = 0;  // glyph of the font; 0: white space
-  uint16_t advance_px = 0;
+  uint16_t id = 0;       // glyph of the font; 0: white space
+  uint16_t advance = 0;  // as ShapedCluster::advance
   BreakClass break_class = BreakClass::kLetter;
 };
 

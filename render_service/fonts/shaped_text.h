@@ -4,10 +4,11 @@
 
 namespace glyph::render {
 
-// A glyph of a cluster. Offsets in px from the cluster's pen position; y grows downwards.
+// A glyph of a cluster. Offsets from the cluster's pen position: y in px, growing downwards; x in
+// px, or in font units where the style is subpixel.
 struct ShapedGlyph {
   uint32_t id = 0;  // glyph of the font, or the code point of a hex box
-  int16_t x = 0;
+  int32_t x = 0;
   int16_t y = 0;
   bool is_box = false;
 };
@@ -18,7 +19,7 @@ struct ShapedCluster {
   uint32_t end_character = 0;
   uint32_t first_glyph = 0;  // into ShapedText::glyphs
   uint32_t end_glyph = 0;
-  int32_t advance_px = 0;
+  int32_t advance = 0;            // px, or font units where the style is subpixel
   uint8_t bidi_level = 0;         // odd: right to left
   bool can_break_before = false;  // Unicode line breaking (UAX 14) allows a line to begin here
   bool is_space = false;          // U+0020

@@ -1,6 +1,7 @@
 #include "render_service/fonts/text_shaper.h"
 
 #include <fontconfig/fontconfig.h>
+#include <hb.h>
 #include <pango/pangocairo.h>
 #include <pango/pangofc-font.h>
 #include <pango/pangofc-fontmap.h>
@@ -22,15 +23,16 @@ struct GObjectUnref {
 template <typename T>
 using GPtr = std::unique_ptr<T, GObjectUnref>;
 
-GPtr<PangoContext> MakeContext(PangoFontMap* font_map) {
+GPtr<PangoContext> MakeContext(PangoFontMap* font_map, bool subpixel) {
   GPtr<PangoContext> context(pango_font_map_create_context(font_map));
   cairo_font_options_t* options = cairo_font_options_create();
   cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
   cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_ON);
+  cairo_font_options_set_hint_metrics(options,
+                                      subpixel ? CAIRO_HINT_METRICS_OFF : CAIRO_HINT_METRICS_ON);
   pango_cairo_context_set_font_options(context.get(), options);
   cairo_font_options_destroy(options);
-  pango_context_set_round_glyph_positions(context.get(), TRUE);
+  pango_context_set_round_glyph_positions(context.get(), subpixel ? FALSE : TRUE);
   pango_context_set_language(context.get(), pango_language_from_string("en"));
   pango_context_set_base_dir(context.get(), PANGO_DIRECTION_LTR);
   return context;
@@ -65,36 +67,49 @@ bool IsTheFace(PangoFont* font, const FontStyle& style) {
 
 int16_t ToPixels(int pango_units) { return static_cast<int16_t>(PANGO_PIXELS(pango_units)); }
 
+// Pango's lengths as advances are counted: whole px, or font units, of which Pango's are fractions.
+struct AdvanceScale {
+  int32_t FromPango(int pango_units) const {
+    return units_per_px == 1
+               ? PANGO_PIXELS(pango_units)
+               : static_cast<int32_t>(std::lround(pango_units * units_per_px / PANGO_SCALE));
+  }
+  int32_t FromPixels(int px) const { return static_cast<int32_t>(std::lround(px * units_per_px)); }
+
+  double units_per_px = 1;
+};
+
 // Appends the glyphs of one cluster to `out`, hex boxes in the place of those the font lacks, so
-// that nothing vanishes. Returns the advance in px.
+// that nothing vanishes. Returns the advance.
 int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayCharacter& first,
-                     ShapedText& out) {
+                     const AdvanceScale& scale, ShapedText& out) {
   const size_t before = out.glyphs.size();
   int32_t pen = 0;
   for (int i = 0; i < count && !first.is_box; ++i) {
     const PangoGlyphInfo& info = glyphs[i];
     if ((info.glyph & PANGO_GLYPH_UNKNOWN_FLAG) != 0) {
       const uint32_t code_point = info.glyph & ~PANGO_GLYPH_UNKNOWN_FLAG;
-      out.glyphs.push_back({.id = code_point, .x = static_cast<int16_t>(pen), .is_box = true});
-      pen += HexBoxAdvance(code_point);
+      out.glyphs.push_back({.id = code_point, .x = pen, .is_box = true});
+      pen += scale.FromPixels(HexBoxAdvance(code_point));
       continue;
     }
     if (info.glyph != PANGO_GLYPH_EMPTY) {
       out.glyphs.push_back({.id = info.glyph,
-                            .x = static_cast<int16_t>(pen + ToPixels(info.geometry.x_offset)),
+                            .x = pen + scale.FromPango(info.geometry.x_offset),
                             .y = ToPixels(info.geometry.y_offset)});
     }
-    pen += PANGO_PIXELS(info.geometry.width);
+    pen += scale.FromPango(info.geometry.width);
   }
   if (out.glyphs.size() == before && (first.is_box || !IsWhiteSpace(first.code_point))) {
     out.glyphs.push_back({.id = first.code_point, .is_box = true});
-    return HexBoxAdvance(first.code_point);
+    return scale.FromPixels(HexBoxAdvance(first.code_point));
   }
   return pen;
 }
 
 // Appends the clusters of one run in visual order.
-void AppendRun(const PangoGlyphItem& run, const DisplayText& text, ShapedText& out) {
+void AppendRun(const PangoGlyphItem& run, const DisplayText& text, const AdvanceScale& scale,
+               ShapedText& out) {
   const PangoGlyphString& string = *run.glyphs;
   const auto run_begin = static_cast<uint32_t>(run.item->offset);
   for (int i = 0; i < string.num_glyphs;) {
@@ -107,7 +122,7 @@ void AppendRun(const PangoGlyphItem& run, const DisplayText& text, ShapedText& o
     ShapedCluster cluster;
     cluster.first_character = static_cast<uint32_t>(it - text.characters.begin());
     cluster.first_glyph = static_cast<uint32_t>(out.glyphs.size());
-    cluster.advance_px = AppendGlyphs(string.glyphs + i, end - i, *it, out);
+    cluster.advance = AppendGlyphs(string.glyphs + i, end - i, *it, scale, out);
     cluster.end_glyph = static_cast<uint32_t>(out.glyphs.size());
     cluster.bidi_level = run.item->analysis.level;
     out.clusters.push_back(cluster);
@@ -122,6 +137,7 @@ struct TextShaper::PangoState {
   GPtr<PangoContext> context;
   GPtr<PangoLayout> layout;
   GPtr<PangoFont> font;
+  AdvanceScale scale;
 };
 
 TextShaper::TextShaper(std::unique_ptr<PangoState> state) : state_(std::move(state)) {}
@@ -132,7 +148,7 @@ absl::StatusOr<std::unique_ptr<TextShaper>> TextShaper::Create(const FontFile& f
   auto state = std::make_unique<PangoState>();
   state->font_map.reset(pango_cairo_font_map_new_for_font_type(CAIRO_FONT_TYPE_FT));
   pango_fc_font_map_set_config(PANGO_FC_FONT_MAP(state->font_map.get()), file.config.get());
-  state->context = MakeContext(state->font_map.get());
+  state->context = MakeContext(state->font_map.get(), style.subpixel);
   PangoFontDescription* description = pango_font_description_new();
   pango_font_description_set_family(description, style.family.c_str());
   pango_font_description_set_absolute_size(description, style.size_px * PANGO_SCALE);
@@ -143,8 +159,19 @@ absl::StatusOr<std::unique_ptr<TextShaper>> TextShaper::Create(const FontFile& f
     return absl::FailedPreconditionError(absl::StrCat(
         "the font file has no face ", style.face_index, " of the family \"", style.family, "\""));
   }
+  if (style.subpixel) {
+    hb_face_t* face = hb_font_get_face(pango_font_get_hb_font(state->font.get()));
+    state->scale.units_per_px = hb_face_get_upem(face) / style.size_px;
+  }
   return std::unique_ptr<TextShaper>(new TextShaper(std::move(state)));
 }
+
+int32_t TextShaper::missing_advance() const {
+  return state_->scale.FromPango(
+      hb_font_get_glyph_h_advance(pango_font_get_hb_font(state_->font.get()), 0));
+}
+
+double TextShaper::units_per_px() const { return state_->scale.units_per_px; }
 
 cairo_scaled_font_t* TextShaper::scaled_font() const {
   return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->font.get()));
@@ -158,7 +185,7 @@ void TextShaper::Shape(const DisplayText& text, ShapedText& out) {
   pango_layout_set_text(layout, text.utf8.data(), static_cast<int>(text.utf8.size()));
   const PangoLayoutLine* line = pango_layout_get_line_readonly(layout, 0);
   for (const GSList* run = line->runs; run != nullptr; run = run->next) {
-    AppendRun(*static_cast<const PangoGlyphItem*>(run->data), text, out);
+    AppendRun(*static_cast<const PangoGlyphItem*>(run->data), text, state_->scale, out);
   }
   std::stable_sort(out.clusters.begin(), out.clusters.end(),
                    [](const ShapedCluster& a, const ShapedCluster& b) {

@@ -30,6 +30,12 @@ class TextShaper {
   // Replaces `out` by the glyphs of `text`.
   void Shape(const DisplayText& text, ShapedText& out);
 
+  // Advance of glyph 0, which the font shows for characters that it lacks.
+  int32_t missing_advance() const;
+
+  // Advance units in a px: 1, or font units where the style is subpixel.
+  double units_per_px() const;
+
   // The font the glyph ids belong to, set up as FontStyle says. Lives as long as the shaper.
   cairo_scaled_font_t* scaled_font() const;
 

@@ -6,14 +6,31 @@
 #include "proto/rpc/error.h"
 #include "render_service/layout/line_breaker.h"
 #include "render_service/layout/plain_line.h"
+#include "render_service/text/han.h"
 
 namespace glyph::render {
+namespace {
+
+// Hard lines that upstream makes one paragraph of.
+constexpr int kLinesInGroup = 30;
+
+UpstreamAdvances AdvancesOf(TextShaper& shaper) {
+  DisplayText text;
+  ShapedText shaped;
+  FillDisplayText(" ", 0, 1, 1, text);
+  shaper.Shape(text, shaped);
+  return {.space = static_cast<uint32_t>(shaped.clusters.at(0).advance),
+          .missing = static_cast<uint32_t>(shaper.missing_advance())};
+}
+
+}  // namespace
 
 DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& profile,
                                LayoutOptions options)
     : source_(source),
       profile_(profile),
       options_(options),
+      has_han_(profile_.wrap == WrapMode::kUpstream && HasHan(source.bytes())),
       paginator_(profile_, options.num_pages),
       hard_line_{source.content_begin(), source.content_begin(), source.content_begin()},
       position_(source.content_begin()) {
@@ -53,9 +70,12 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
   } else {
     if (hard_line_.next == source_.bytes().size()) return false;
     hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
+    if (profile_.newline_mark) JoinHardLines();
     position_ = hard_line_.begin;
   }
-  if (position_ == hard_line_.end) {
+  if (profile_.wrap == WrapMode::kUpstream) {
+    BeginUpstreamLine();
+  } else if (position_ == hard_line_.end) {
     BuildVisualLine(display_, shaped_, {}, line_, oddities_);
     AddLine();
   }
@@ -63,6 +83,7 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
 }
 
 size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
+  if (profile_.wrap == WrapMode::kUpstream) return LayOutUpstream(shaper, glyphs);
   const bool has_grid = styler_ && styler_->has_grid();
   if (glyphs != nullptr && !has_grid &&
       plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, *glyphs)) {
@@ -113,6 +134,86 @@ size_t DocumentLayout::LayOutPlain(const BreakRules& rules) {
 void DocumentLayout::AddPlainLine(const LineSpan& span) {
   MeasurePlainLine(plain_, span, line_);
   if (options_.num_pages > 0) PlacePlainGlyphs(plain_, span, line_);
+  AddLine();
+}
+
+void DocumentLayout::JoinHardLines() {
+  const std::string_view source = source_.bytes();
+  HardLine& line = hard_line_;
+  int num_lines = 1;
+  for (; num_lines < kLinesInGroup && line.next < source.size(); ++num_lines) {
+    const HardLine last = ReadHardLine(source, line.next);
+    line.end = last.end;
+    line.next = last.next;
+  }
+  // The line end of the text is shown too.
+  if (num_lines < kLinesInGroup) line.end = line.next;
+}
+
+bool DocumentLayout::IsLastOfGroup() const {
+  return profile_.newline_mark || hard_lines_in_group_ == kLinesInGroup ||
+         hard_line_.next == source_.bytes().size();
+}
+
+void DocumentLayout::BeginUpstreamLine() {
+  has_rows_ = false;
+  if (profile_.newline_mark || hard_lines_in_group_ == kLinesInGroup) hard_lines_in_group_ = 0;
+  if (++hard_lines_in_group_ == 1) paginator_.BeginGroup();
+  const bool is_blank = position_ == hard_line_.end;
+  if (is_blank && IsLastOfGroup()) return;
+  // A line end that meets the end of a page is carried over, where upstream breaks at spaces.
+  const bool carries_over = hard_lines_in_group_ > 1 && paginator_.is_at_head() && !has_han_;
+  if (carries_over) paginator_.AddBlankLine();
+  if (is_blank) paginator_.AddBlankLine();
+}
+
+bool DocumentLayout::FillUpstream(TextShaper& shaper, GlyphTable* glyphs) {
+  if (!advances_) {
+    advances_ = AdvancesOf(shaper);
+    advances_->marks_stand_apart = has_han_;
+  }
+  const std::string_view source = source_.bytes();
+  if (glyphs != nullptr &&
+      plain_.Fill(source, position_, hard_line_.end, kWindowCharacters, *glyphs)) {
+    upstream_.Fill(source, plain_, *advances_);
+    position_ = plain_.source(plain_.size());
+    return true;
+  }
+  position_ = FillDisplayText(source, position_, hard_line_.end, kWindowCharacters, display_);
+  shaper.Shape(display_, shaped_);
+  upstream_.Fill(source, display_, shaped_, *advances_);
+  return false;
+}
+
+size_t DocumentLayout::LayOutUpstream(TextShaper& shaper, GlyphTable* glyphs) {
+  const bool is_plain = FillUpstream(shaper, glyphs);
+  const bool paragraph_ends = position_ == hard_line_.end;
+  const double width = LineWidth() * shaper.units_per_px();
+  const auto break_line = has_han_ ? BreakBetweenCharacters : BreakAtSpaces;
+  for (size_t begin = 0; begin < upstream_.size();) {
+    const auto line = break_line(upstream_, begin, width, paragraph_ends || begin == 0);
+    if (!line) {
+      position_ = upstream_.OffsetOf(begin);
+      break;
+    }
+    AddUpstreamLine(is_plain, *line, shaper);
+    begin = line->span.next;
+  }
+  if (position_ == hard_line_.end && !has_rows_ && !IsLastOfGroup()) paginator_.AddBlankLine();
+  return upstream_.size();
+}
+
+void DocumentLayout::AddUpstreamLine(bool is_plain, const UpstreamLine& line,
+                                     const TextShaper& shaper) {
+  if (line.span.begin == line.span.end) return;
+  const double units_per_px = shaper.units_per_px();
+  if (is_plain) {
+    MeasureUpstreamLine(plain_, upstream_, line.span, units_per_px, line_);
+    if (options_.num_pages > 0) PlaceUpstreamGlyphs(plain_, upstream_, line, units_per_px, line_);
+  } else {
+    BuildUpstreamLine(display_, shaped_, upstream_, line, units_per_px, line_, oddities_);
+  }
+  has_rows_ = true;
   AddLine();
 }
 

@@ -12,6 +12,7 @@
 #include "render_service/layout/paginator.h"
 #include "render_service/layout/plain_window.h"
 #include "render_service/layout/render_profile.h"
+#include "render_service/layout/upstream_line.h"
 #include "render_service/text/hard_line.h"
 #include "render_service/text/source_text.h"
 
@@ -54,6 +55,9 @@ class DocumentLayout {
   uint32_t num_blank_pages() const { return paginator_.num_blank_pages(); }
   const TextOddities& oddities() const { return oddities_; }
 
+  // Whether the text is set in the profile's han_font. `shaper` has the font that is said here.
+  bool uses_han_font() const { return profile_.han_font.has_value() && has_han_; }
+
  private:
   // Goes to the next hard line; false after the last.
   bool NextHardLine(TextShaper& shaper);
@@ -63,12 +67,20 @@ class DocumentLayout {
   // After plain_ has become the next window.
   size_t LayOutPlain(const BreakRules& rules);
   void AddPlainLine(const LineSpan& span);
+  size_t LayOutUpstream(TextShaper& shaper, GlyphTable* glyphs);
+  // Fills upstream_ with the next window; returns whether it came from plain_, not from shaped_.
+  bool FillUpstream(TextShaper& shaper, GlyphTable* glyphs);
+  void AddUpstreamLine(bool is_plain, const UpstreamLine& line, const TextShaper& shaper);
+  void BeginUpstreamLine();
+  void JoinHardLines();        // those of a group, under newline_mark
+  bool IsLastOfGroup() const;  // of lines that upstream makes one paragraph of
   void AddLine();
   int LineWidth() const { return profile_.text_width_px() - line_.left_px; }
 
   const SourceText& source_;
   const RenderProfile profile_;
   const LayoutOptions options_;
+  const bool has_han_;
   Paginator paginator_;
   std::optional<LineStyler> styler_;  // if the profile has styles
   TextOddities oddities_;
@@ -78,7 +90,11 @@ class DocumentLayout {
   DisplayText display_;  // the window where it is not plain
   ShapedText shaped_;
   VisualLine line_;
-  const VisualLine* marker_ = nullptr;  // of the styler, until it is placed
+  const VisualLine* marker_ = nullptr;        // of the styler, until it is placed
+  UpstreamWindow upstream_;                   // the window, under WrapMode::kUpstream
+  std::optional<UpstreamAdvances> advances_;  // of the shapers
+  int hard_lines_in_group_ = 0;               // up to hard_line_, which is one of them
+  bool has_rows_ = false;                     // hard_line_ has been given rows
 };
 
 }  // namespace glyph::render

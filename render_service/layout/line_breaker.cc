@@ -34,7 +34,7 @@ std::optional<LineSpan> BreakLine(std::span<const ShapedCluster> clusters, size_
   for (size_t i = begin; i < clusters.size(); ++i) {
     if (auto opportunity = OpportunityAt(clusters, begin, i, wrap)) last = opportunity;
     const bool hangs = wrap == WrapMode::kUnicode && clusters[i].is_white;
-    pen += clusters[i].advance_px;
+    pen += clusters[i].advance;
     if (pen <= width_px || hangs) continue;
     if (last) return last;
     if (i > begin) return MakeLine(clusters, begin, i, i, wrap);

@@ -79,7 +79,7 @@ void LineStyler::PlaceMarker(TextShaper& shaper, TextOddities& oddities) {
     shaper.Shape(text, shaped);
     const LineSpan span = VisiblePart(shaped);
     int width_px = 0;
-    for (size_t i = span.begin; i < span.end; ++i) width_px += shaped.clusters[i].advance_px;
+    for (size_t i = span.begin; i < span.end; ++i) width_px += shaped.clusters[i].advance;
     if (end < line_.content_begin || width_px > max_left_px) return;
     has_marker_ = span.begin < span.end;
     BuildVisualLine(text, shaped, span, marker_, oddities);

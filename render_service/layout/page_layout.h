@@ -4,9 +4,19 @@
 
 namespace glyph::render {
 
+// Glyphs of a font without subpixel positions stand on whole pixels. The pens of others stand on
+// quarters of a pixel, as many of them right of x as the bits above the glyph's number say.
+// kMarkShade: not black, but the gray of upstream's red newline mark.
+inline constexpr uint32_t kMarkShade = 1 << 18;
+constexpr uint32_t WithQuarters(uint32_t glyph, uint32_t quarters) {
+  return glyph | quarters << 16;
+}
+constexpr uint32_t GlyphOf(uint32_t id) { return id & 0xFFFF; }
+constexpr uint32_t QuartersOf(uint32_t id) { return id >> 16 & 3; }
+
 // A glyph of the profile's font. The pen position in px from the page's top left corner.
 struct PlacedGlyph {
-  uint32_t id = 0;
+  uint32_t id = 0;  // number in the font, quarters and shade
   int16_t x = 0;
   int16_t y = 0;  // baseline, less the glyph's own offset
 };
@@ -33,7 +43,7 @@ struct PlacedLine {
 
 // All that is needed to draw a page with the profile's font; plain data.
 struct PageLayout {
-  int width_px = 0;  // multiples of 28
+  int width_px = 0;  // multiples of 28, of 4 where the page is not padded to the grid
   int height_px = 0;
   int num_rows = 0;  // lines of the page, blank ones between others included
   std::vector<PlacedGlyph> glyphs;

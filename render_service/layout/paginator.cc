@@ -9,10 +9,33 @@ namespace glyph::render {
 Paginator::Paginator(const RenderProfile& profile, size_t num_pages)
     : profile_(profile), num_document_pages_(num_pages), lines_per_page_(profile.LinesPerPage()) {}
 
+void Paginator::BeginGroup() {
+  if (put_off_) TakeRow(*std::exchange(put_off_, std::nullopt));
+  begins_at_foot_ = row_ == lines_per_page_ - 1;
+}
+
 void Paginator::AddLine(const VisualLine& line) {
+  if (!PutOff(line)) TakeRow(line);
+}
+
+bool Paginator::PutOff(const VisualLine& line) {
+  if (std::exchange(begins_at_foot_, false)) {
+    put_off_ = line;
+    return true;
+  }
+  if (put_off_) {
+    ClosePage();
+    TakeRow(*std::exchange(put_off_, std::nullopt));
+  }
+  return false;
+}
+
+void Paginator::TakeRow(const VisualLine& line) {
+  if (line.is_blank) return AdvanceRow();
   CountDroppedLines();
   if (num_document_pages_ > 0) PlaceLine(line);
   page_.num_rows = row_ + 1;
+  right_px_ = std::max(right_px_, profile_.margin_left_px + line.left_px + line.width_px);
   AdvanceRow();
 }
 
@@ -41,7 +64,9 @@ void Paginator::PlaceLine(const VisualLine& line) {
 }
 
 void Paginator::AddBlankLine() {
-  if (page_.num_rows == 0) {
+  if (profile_.wrap == WrapMode::kUpstream) {
+    AddLine(VisualLine());
+  } else if (page_.num_rows == 0) {
     ++dropped_lines_;
   } else {
     AdvanceRow();
@@ -49,6 +74,7 @@ void Paginator::AddBlankLine() {
 }
 
 void Paginator::Finish() {
+  if (put_off_) TakeRow(*std::exchange(put_off_, std::nullopt));
   if (page_.num_rows > 0) ClosePage();
   CountDroppedLines();
 }
@@ -58,12 +84,17 @@ void Paginator::AdvanceRow() {
 }
 
 void Paginator::ClosePage() {
-  page_.width_px = profile_.padded_width_px();
-  if (num_document_pages_ > 0) {
-    page_.height_px = profile_.PageHeight(page_.num_rows, num_document_pages_);
+  if (page_.num_rows > 0) {
+    page_.width_px = profile_.PageWidth(right_px_);
+    if (num_document_pages_ > 0) {
+      page_.height_px = profile_.PageHeight(page_.num_rows, num_finished_, num_document_pages_);
+    }
+    pages_.push_back(std::exchange(page_, {}));
+    ++num_finished_;
+  } else {
+    ++num_blank_pages_;
   }
-  pages_.push_back(std::exchange(page_, {}));
-  ++num_finished_;
+  right_px_ = 0;
   row_ = 0;
 }
 

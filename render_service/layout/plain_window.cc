@@ -39,7 +39,7 @@ void PlainWindow::Reserve(size_t num_characters) {
 
 bool PlainWindow::Fill(std::string_view source, size_t begin, size_t end, size_t max_characters,
                        GlyphTable& table) {
-  Reserve(max_characters + kTabSpaces);
+  Reserve(max_characters + kMaxShownCharacters);
   const auto* bytes = reinterpret_cast<const unsigned char*>(source.data());
   uint16_t* const glyphs = glyphs_.data();
   BreakClass* const break_classes = break_classes_.data();
@@ -48,27 +48,30 @@ bool PlainWindow::Fill(std::string_view source, size_t begin, size_t end, size_t
   uint32_t pen = 0;
   size_t n = 0;
   size_t i = begin;
-  const auto add = [&](const PlainGlyph& glyph) {
+  const auto add = [&](const PlainGlyph& glyph, size_t offset) {
     glyphs[n] = glyph.id;
     break_classes[n] = glyph.break_class;
     pens[n] = pen;
-    sources[n] = static_cast<uint32_t>(i);
-    pen += glyph.advance_px;
+    sources[n] = static_cast<uint32_t>(offset);
+    pen += glyph.advance;
     ++n;
   };
   while (i < end && n < max_characters) {
     const BasicCharacter character = DecodeBasic(bytes + i, end - i);
     if (character.length == 0) return false;
     if (const PlainGlyph* glyph = table.Find(character.code_point)) {
-      add(*glyph);
+      add(*glyph, i);
       i += character.length;
       continue;
     }
-    const PlainGlyph* space = table.Find(u' ');
-    if (character.code_point != u'\t' || space == nullptr) return false;
-    add(*space);
+    const std::string_view shown = ShownInPlaceOf(character.code_point);
+    if (shown.empty()) return false;
+    for (size_t k = 0; k < shown.size(); ++k) {
+      const PlainGlyph* glyph = table.Find(static_cast<unsigned char>(shown[k]));
+      if (glyph == nullptr) return false;
+      add(*glyph, k == 0 ? i : i + 1);
+    }
     ++i;
-    for (int further = 1; further < kTabSpaces; ++further) add(*space);
   }
   pens[n] = pen;
   sources[n] = static_cast<uint32_t>(i);

@@ -13,6 +13,23 @@ constexpr int kRulesVersion = 1;
 
 int64_t Micropixels(double px) { return std::llround(px * 1e6); }
 
+// What a page that will be cropped has beside its lines: ink that sticks out of them, and margin.
+int RoomToCrop(const RenderProfile& profile) {
+  return static_cast<int>(std::lround(profile.line_pitch_px)) + profile.crop_margin_px;
+}
+
+const char* Name(WrapMode wrap) {
+  switch (wrap) {
+    case WrapMode::kSpaces:
+      return "spaces";
+    case WrapMode::kUnicode:
+      return "unicode";
+    case WrapMode::kUpstream:
+      break;
+  }
+  return "upstream";
+}
+
 }  // namespace
 
 int RenderProfile::LinesPerPage() const {
@@ -21,7 +38,17 @@ int RenderProfile::LinesPerPage() const {
   return max_lines > 0 ? std::min(max_lines, fitting) : fitting;
 }
 
-int RenderProfile::PageHeight(int num_lines, size_t num_pages) const {
+int RenderProfile::PageWidth(int right_px) const {
+  return crop_margin_px > 0 ? PaddedWidth(std::min(right_px + RoomToCrop(*this), page_width_px))
+                            : padded_width_px();
+}
+
+int RenderProfile::PageHeight(int num_lines, size_t index, size_t num_pages) const {
+  if (crop_margin_px > 0) {
+    const bool is_last = index + 1 == num_pages;
+    return is_last ? std::min(LineTop(num_lines) + RoomToCrop(*this), page_height_max_px)
+                   : page_height_max_px;
+  }
   if (heights == PageHeights::kEqual && num_pages > 1) return page_height_max_px;
   const double content = margin_top_min_px + num_lines * line_pitch_px + margin_bottom_px;
   const int multiples = static_cast<int>(std::ceil(content / page_height_multiple_px - 1e-9));
@@ -42,10 +69,17 @@ std::string CanonicalText(const RenderProfile& p) {
       p.margin_top_max_px, "\nmargin_bottom_px=", p.margin_bottom_px,
       "\npage_width_px=", p.page_width_px, "\npage_height_multiple=", p.page_height_multiple_px,
       "\npage_height_min_px=", p.page_height_min_px, "\npage_height_max_px=", p.page_height_max_px,
-      "\nmax_lines=", p.LinesPerPage(),
-      "\nwrap_mode=", p.wrap == WrapMode::kSpaces ? "spaces" : "unicode",
+      "\nmax_lines=", p.LinesPerPage(), "\nwrap_mode=", Name(p.wrap),
       "\npage_heights=", p.heights == PageHeights::kEqual ? "equal" : "content",
-      "\nantialias=gray\nhint_style=none\nround_glyph_positions=true\nto_grid=pad\n");
+      "\nantialias=gray\nhint_style=none\nround_glyph_positions=",
+      p.font.subpixel ? "false" : "true",
+      "\nto_grid=", p.to_grid == ToGrid::kPad ? "pad" : "hf_resize", "\n");
+  if (p.newline_mark) absl::StrAppend(&text, "newline_mark=true\n");
+  if (p.crop_margin_px > 0) absl::StrAppend(&text, "crop_margin_px=", p.crop_margin_px, "\n");
+  if (p.han_font) {
+    absl::StrAppend(&text, "han_font_family=", p.han_font->family,
+                    "\nhan_font_face_index=", p.han_font->face_index, "\n");
+  }
   if (!p.styles) return text;
   const TextStyles& styles = *p.styles;
   absl::StrAppend(

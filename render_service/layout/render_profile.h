@@ -15,13 +15,20 @@ inline constexpr int kMaxSidePx = 16384;
 inline constexpr int kMaxPagePixels = 16 << 20;
 
 enum class WrapMode {
-  kSpaces,   // only at U+0020; the one space at the break is dropped, further ones stay
-  kUnicode,  // where UAX 14 allows it; all white space at the break hangs and is dropped
+  kSpaces,    // only at U+0020; the one space at the break is dropped, further ones stay
+  kUnicode,   // where UAX 14 allows it; all white space at the break hangs and is dropped
+  kUpstream,  // as zai-org/Glyph's renderer (upstream_line.h)
 };
 
 enum class PageHeights {
   kEqual,    // several pages all get the maximal height; a single page fits its content
   kContent,  // every page fits its content
+};
+
+// How a page reaches the model's grid.
+enum class ToGrid {
+  kPad,       // with white, up to multiples of kGridPx
+  kHfResize,  // by the model, which scales it as it does uploads
 };
 
 // How the structure of a text (structure/structured_line.h) shows. Markers hang before their text,
@@ -36,12 +43,13 @@ struct TextStyles {
 };
 
 // How text becomes pages, as data. The text area is page_width_px less the side margins; what of a
-// page reaches beyond page_width_px is white padding up to the grid. README.md, "Profiles", names
-// the JSON keys.
+// page reaches beyond page_width_px is white padding up to the grid, or cut off where there is
+// none. README.md, "Profiles", names the JSON keys.
 struct RenderProfile {
   FontStyle font;
-  double line_pitch_px = 0;  // distance of baselines, which are rounded to whole pixels
-  int baseline_px = 0;       // from the top of a line to its baseline
+  std::optional<FontStyle> han_font;  // of texts with Chinese characters; another face of the file
+  double line_pitch_px = 0;           // distance of baselines, which are rounded to whole pixels
+  int baseline_px = 0;                // from the top of a line to its baseline
   int margin_left_px = 0;
   int margin_right_px = 0;
   int margin_top_min_px = 0;  // pages are drawn with the least margin of the range
@@ -53,14 +61,27 @@ struct RenderProfile {
   int page_height_max_px = 0;
   int max_lines = 0;  // a page; 0: as many as fit
   WrapMode wrap = WrapMode::kSpaces;
+  // Under kUpstream: line ends are shown by a gray mark, and begin a line every 30th time only.
+  bool newline_mark = false;
   PageHeights heights = PageHeights::kEqual;
+  ToGrid to_grid = ToGrid::kPad;
+  // Pages end this far from their ink at the right, the last one at the bottom too; 0: they do not.
+  int crop_margin_px = 0;
   std::optional<TextStyles> styles;  // nullopt: all text is set as paragraphs
 
   int text_width_px() const { return page_width_px - margin_left_px - margin_right_px; }
-  int padded_width_px() const { return (page_width_px + kGridPx - 1) / kGridPx * kGridPx; }
+  // What widths are multiples of: the grid, or what raster/ can draw on.
+  int width_multiple_px() const { return to_grid == ToGrid::kPad ? kGridPx : 4; }
+  int PaddedWidth(int width_px) const {
+    return (width_px + width_multiple_px() - 1) / width_multiple_px() * width_multiple_px();
+  }
+  int padded_width_px() const { return PaddedWidth(page_width_px); }
   int LinesPerPage() const;
-  // Height of a page of `num_lines`, 1 to LinesPerPage(), of a document of `num_pages`.
-  int PageHeight(int num_lines, size_t num_pages) const;
+  // Width of a page whose lines end at `right_px` at most.
+  int PageWidth(int right_px) const;
+  // Height of page `index`, which has `num_lines`, 1 to LinesPerPage(), of a document's
+  // `num_pages`.
+  int PageHeight(int num_lines, size_t index, size_t num_pages) const;
   // Top edge of line `row`, 0-based.
   int LineTop(int row) const;
 };

@@ -92,6 +92,8 @@ class KeyReader {
     return Check(value->is_object(), key, "an object") ? value : nullptr;
   }
 
+  bool Has(const char* key) const { return object_.contains(key); }
+
   void Ignore(const char* key) { taken_.insert(key); }
 
   // The first error; an unknown key is one.
@@ -107,8 +109,6 @@ class KeyReader {
   }
 
  private:
-  bool Has(const char* key) const { return object_.contains(key); }
-
   const Json* Take(const char* key) {
     taken_.insert(key);
     if (Has(key)) return &object_.at(key);
@@ -140,6 +140,18 @@ void ReadFont(KeyReader& keys, FontStyle& font) {
   font.face_index = keys.Integer("font_face_index", 0, 255);
   font.size_px = keys.Number("font_size_px", 4, 128);
   font.features = keys.Text("font_features", 256, /*may_be_empty=*/true);
+  font.subpixel = keys.Choice("subpixel_positioning", {false, true}) == 1;
+  // Both follow from it and may be named.
+  keys.Choice("round_glyph_positions", {!font.subpixel});
+  keys.Choice("hint_metrics", {font.subpixel ? "off" : "on"});
+}
+
+std::optional<FontStyle> ReadHanFont(KeyReader& keys, const FontStyle& font) {
+  if (!keys.Has("han_font_family")) return std::nullopt;
+  FontStyle han = font;
+  han.family = keys.Text("han_font_family", 128);
+  han.face_index = keys.Integer("han_font_face_index", 0, 255);
+  return han;
 }
 
 void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
@@ -150,13 +162,17 @@ void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
   std::tie(profile.margin_top_min_px, profile.margin_top_max_px) =
       keys.Range("margin_top_px", 0, kMaxSidePx);
   profile.margin_bottom_px = keys.Integer("margin_bottom_px", 0, kMaxSidePx, 0);
+  profile.to_grid =
+      keys.Choice("to_grid", {"pad", "hf_resize"}) == 0 ? ToGrid::kPad : ToGrid::kHfResize;
+  profile.crop_margin_px = keys.Integer("crop_margin_px", 1, 256, 0);
   profile.page_width_px = keys.Integer("page_width_px", kGridPx, kMaxSidePx);
-  profile.page_height_multiple_px = keys.Integer("page_height_multiple", kGridPx, kMaxSidePx);
+  profile.page_height_multiple_px = keys.Integer("page_height_multiple", 1, kMaxSidePx);
   profile.page_height_min_px = keys.Integer("page_height_min_px", kGridPx, kMaxSidePx);
   profile.page_height_max_px = keys.Integer("page_height_max_px", kGridPx, kMaxSidePx);
   profile.max_lines = keys.Integer("max_lines", 1, kMaxSidePx, 0);
-  profile.wrap =
-      keys.Choice("wrap_mode", {"spaces", "unicode"}) == 0 ? WrapMode::kSpaces : WrapMode::kUnicode;
+  constexpr WrapMode kWraps[] = {WrapMode::kSpaces, WrapMode::kUnicode, WrapMode::kUpstream};
+  profile.wrap = kWraps[keys.Choice("wrap_mode", {"spaces", "unicode", "upstream"})];
+  profile.newline_mark = keys.Choice("newline_mark", {false, true}) == 1;
   profile.heights = keys.Choice("page_heights", {"equal", "content"}) == 0 ? PageHeights::kEqual
                                                                            : PageHeights::kContent;
 }
@@ -166,15 +182,11 @@ void ReadFixed(KeyReader& keys) {
   keys.Choice("font_style", {"Regular"});
   keys.Choice("antialias", {"gray"});
   keys.Choice("hint_style", {"none"});
-  keys.Choice("hint_metrics", {"on"});
-  keys.Choice("round_glyph_positions", {true});
-  keys.Choice("subpixel_positioning", {false});
   keys.Choice("foreground", {"#000000"});
   keys.Choice("background", {"#ffffff"});
   keys.Choice("tab", {"4 spaces"});
-  keys.Choice("to_grid", {"pad"});
   for (const char* note : {"name", "profile_fingerprint", "wrap", "characters", "glyph_compositing",
-                           "prompt_read", "prompt_find", "dpi"}) {
+                           "prompt_read", "prompt_find", "dpi", "notes"}) {
     keys.Ignore(note);
   }
 }
@@ -192,13 +204,35 @@ absl::StatusOr<TextStyles> ReadStyles(const Json& object) {
   return styles;
 }
 
+// What only makes sense together.
+absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
+  const bool is_upstream = profile.wrap == WrapMode::kUpstream;
+  if (profile.font.subpixel && !is_upstream) {
+    return Invalid("\"subpixel_positioning\" needs the \"wrap_mode\" \"upstream\"");
+  }
+  if (profile.han_font && !is_upstream) {
+    return Invalid("\"han_font_family\" needs the \"wrap_mode\" \"upstream\"");
+  }
+  if (profile.newline_mark && !is_upstream) {
+    return Invalid("\"newline_mark\" needs the \"wrap_mode\" \"upstream\"");
+  }
+  if (has_styles && is_upstream) {
+    return Invalid("\"styles\" cannot go with the \"wrap_mode\" \"upstream\"");
+  }
+  if (profile.crop_margin_px > 0 && profile.to_grid == ToGrid::kPad) {
+    return Invalid("\"crop_margin_px\" needs the \"to_grid\" \"hf_resize\"");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckGeometry(const RenderProfile& profile) {
   for (const auto& [key, value] :
        {std::pair{"page_height_multiple", profile.page_height_multiple_px},
         {"page_height_min_px", profile.page_height_min_px},
         {"page_height_max_px", profile.page_height_max_px}}) {
+    const int grid = profile.to_grid == ToGrid::kPad ? kGridPx : 1;
     const int unit =
-        std::string_view(key) == "page_height_multiple" ? kGridPx : profile.page_height_multiple_px;
+        std::string_view(key) == "page_height_multiple" ? grid : profile.page_height_multiple_px;
     if (value % unit != 0) {
       return Invalid(absl::StrCat("\"", key, "\" is ", value, "; it must be a multiple of ", unit));
     }
@@ -233,10 +267,12 @@ absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json) {
   KeyReader keys(*object);
   RenderProfile profile;
   ReadFont(keys, profile.font);
+  profile.han_font = ReadHanFont(keys, profile.font);
   ReadGeometry(keys, profile);
   ReadFixed(keys);
   const Json* styles = keys.Object("styles");
   GLYPH_RETURN_IF_ERROR(keys.Finish());
+  GLYPH_RETURN_IF_ERROR(CheckModes(profile, styles != nullptr));
   GLYPH_RETURN_IF_ERROR(CheckGeometry(profile));
   if (styles != nullptr) {
     GLYPH_ASSIGN_OR_RETURN(profile.styles, ReadStyles(*styles));

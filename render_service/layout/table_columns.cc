@@ -51,9 +51,9 @@ void TableColumns::Align(std::string_view source, const StructuredLine& line,
       const auto alignment = i < alignments_.size() ? alignments_[i] : CellAlignment::kNone;
       if (alignment == CellAlignment::kRight) before = room;
       if (alignment == CellAlignment::kCenter) before = room / 2;
-      shaped.clusters[cell.text_begin - 1].advance_px += before;
+      shaped.clusters[cell.text_begin - 1].advance += before;
     }
-    shaped.clusters[cell.end - 1].advance_px += room - before + gap_px_;
+    shaped.clusters[cell.end - 1].advance += room - before + gap_px_;
     pen += cell.separator_px + cell.text_px + room + gap_px_;
   }
 }
@@ -74,14 +74,14 @@ std::vector<TableColumns::Cell> TableColumns::Measure(std::string_view source,
   // Both return the advance of the clusters they pass.
   const auto pass = [&](size_t offset) {
     int advance = 0;
-    for (; begins_before(offset); ++i) advance += clusters[i].advance_px;
+    for (; begins_before(offset); ++i) advance += clusters[i].advance;
     return advance;
   };
   const auto pass_without_space = [&](size_t offset) {
     int advance = 0;
     for (; begins_before(offset); ++i) {
-      if (clusters[i].is_white) clusters[i].advance_px = 0;
-      advance += clusters[i].advance_px;
+      if (clusters[i].is_white) clusters[i].advance = 0;
+      advance += clusters[i].advance;
     }
     return advance;
   };
@@ -91,11 +91,11 @@ std::vector<TableColumns::Cell> TableColumns::Measure(std::string_view source,
     cell.separator_px = pass_without_space(source_cell.text_begin);
     // A tab is drawn as several spaces; all but the first count as following it.
     while (begins_before(source_cell.text_end) && clusters[i].is_white) {
-      clusters[i++].advance_px = 0;
+      clusters[i++].advance = 0;
     }
     cell.text_begin = i;
     if (cell.separator_px > 0) {
-      clusters[i - 1].advance_px += gap_px_;
+      clusters[i - 1].advance += gap_px_;
       cell.separator_px += gap_px_;
     }
     cell.text_px = pass(source_cell.text_end) + pass_without_space(source_cell.end);

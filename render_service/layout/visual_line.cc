@@ -25,18 +25,6 @@ std::vector<size_t> VisualOrder(const ShapedText& shaped, const LineSpan& span) 
   return order;
 }
 
-void CountOddities(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
-                   TextOddities& oddities) {
-  for (uint32_t i = cluster.first_character; i < cluster.end_character; ++i) {
-    oddities.control_characters += text.characters[i].is_box;
-    oddities.capped_marks += text.characters[i].is_capped_mark;
-  }
-  if (text.characters[cluster.first_character].is_box) return;
-  for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph; ++i) {
-    oddities.missing_glyphs += shaped.glyphs[i].is_box;
-  }
-}
-
 void PlaceCluster(const ShapedText& shaped, const ShapedCluster& cluster, VisualLine& line) {
   for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph && !cluster.is_white; ++i) {
     const ShapedGlyph& glyph = shaped.glyphs[i];
@@ -48,10 +36,22 @@ void PlaceCluster(const ShapedText& shaped, const ShapedCluster& cluster, Visual
     }
   }
   line.is_blank = line.is_blank && cluster.is_white;
-  line.width_px += cluster.advance_px;
+  line.width_px += cluster.advance;
 }
 
 }  // namespace
+
+void CountOddities(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
+                   TextOddities& oddities) {
+  for (uint32_t i = cluster.first_character; i < cluster.end_character; ++i) {
+    oddities.control_characters += text.characters[i].is_box;
+    oddities.capped_marks += text.characters[i].is_capped_mark;
+  }
+  if (text.characters[cluster.first_character].is_box) return;
+  for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph; ++i) {
+    oddities.missing_glyphs += shaped.glyphs[i].is_box;
+  }
+}
 
 void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const LineSpan& span,
                      VisualLine& line, TextOddities& oddities) {

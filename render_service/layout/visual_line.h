@@ -33,6 +33,10 @@ struct VisualLine {
 void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const LineSpan& span,
                      VisualLine& line, TextOddities& oddities);
 
+// Adds what is odd in `cluster` to `oddities`.
+void CountOddities(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
+                   TextOddities& oddities);
+
 // Adds `marker`, which stands to the left of `line` without touching it, as its begin.
 void PrependMarker(const VisualLine& marker, VisualLine& line);
 

@@ -23,6 +23,7 @@ struct RenderedPage {
   uint32_t index = 0;
   base::Sha256Digest key = {};
   std::optional<base::Sha256Digest> profile_fingerprint;  // nullopt for uploads
+  bool is_on_grid = false;  // both sides are multiples of 28; the model resizes other pages
   int width_px = 0;
   int height_px = 0;
   int channels = 1;               // 1 gray or 3 RGB

@@ -44,7 +44,7 @@ class TextTask : public RenderTask {
   const TextTaskOptions options_;
   std::optional<SourceText> source_;
   std::optional<DocumentLayout> layout_;
-  bool is_planned_ = false;
+  std::optional<uint32_t> num_pages_;  // once they are counted
   bool is_laid_out_ = false;
   uint32_t next_page_ = 0;
 };

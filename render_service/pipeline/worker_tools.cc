@@ -13,21 +13,22 @@ FontTools::FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& s
   if (GlyphTable::Supports(style)) glyphs.emplace(*shaper);
 }
 
-absl::StatusOr<FontTools*> WorkerTools::ToolsFor(const ResolvedProfile& profile) {
+absl::StatusOr<FontTools*> WorkerTools::ToolsFor(const ResolvedProfile& profile, bool for_han) {
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.fingerprint == profile.fingerprint;
+    return entry.fingerprint == profile.fingerprint && entry.for_han == for_han;
   });
   if (it != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, it);
     return entries_.front().tools.get();
   }
-  auto shaper = TextShaper::Create(*profile.font_file, profile.profile.font);
+  const FontStyle& font = for_han ? *profile.profile.han_font : profile.profile.font;
+  auto shaper = TextShaper::Create(*profile.font_file, font);
   if (!shaper.ok()) {
     return rpc::InvalidArgument("PROFILE_INVALID", "render.profile_json",
                                 absl::StrCat("render profile: ", shaper.status().message()));
   }
-  entries_.push_front({profile.fingerprint, profile.fonts,
-                       std::make_unique<FontTools>(*std::move(shaper), profile.profile.font)});
+  entries_.push_front({profile.fingerprint, for_han, profile.fonts,
+                       std::make_unique<FontTools>(*std::move(shaper), font)});
   if (entries_.size() > kMaxFonts) entries_.pop_back();
   return entries_.front().tools.get();
 }

@@ -26,13 +26,14 @@ class WorkerTools {
  public:
   static constexpr size_t kMaxFonts = 4;
 
-  // The tools of `profile`, valid until the next call. INVALID_ARGUMENT (PROFILE_INVALID) when its
-  // font has no such face.
-  absl::StatusOr<FontTools*> ToolsFor(const ResolvedProfile& profile);
+  // The tools of the font of `profile`, or of its han_font, valid until the next call.
+  // INVALID_ARGUMENT (PROFILE_INVALID) when the font file has no such face.
+  absl::StatusOr<FontTools*> ToolsFor(const ResolvedProfile& profile, bool for_han = false);
 
  private:
   struct Entry {
     base::Sha256Digest fingerprint;
+    bool for_han;
     std::shared_ptr<const FontLibrary> fonts;  // outlives the tools
     std::unique_ptr<FontTools> tools;
   };

@@ -11,12 +11,14 @@ typedef struct _cairo cairo_t;                  // NOLINT: cairo's own name
 namespace glyph::render {
 
 struct PenGlyph {
-  uint32_t id = 0;
-  int x = 0;  // pen, px from the canvas's top left corner
+  uint32_t id = 0;  // number in the font, quarters and shade (layout/page_layout.h)
+  int x = 0;        // pen, px from the canvas's top left corner
   int y = 0;
 };
 
 // Adds coverages of glyphs to A8 memory through Cairo; all glyphs of this service are drawn here.
+// Cairo 1.16 knows whole pixels only: glyphs on quarters of them, and shaded ones, are drawn as it
+// draws those, by FreeType from the same outlines.
 // Not thread-safe.
 class GlyphCanvas {
  public:
@@ -33,6 +35,12 @@ class GlyphCanvas {
   [[nodiscard]] bool Finish();
 
  private:
+  void AddThroughFreeType(std::span<const PenGlyph> glyphs);
+
+  const std::span<uint8_t> coverage_;
+  const int width_;
+  const TextShaper& shaper_;
+  bool is_drawn_ = true;
   cairo_surface_t* surface_;
   cairo_t* context_;
 };

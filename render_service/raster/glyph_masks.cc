@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 
+#include "render_service/layout/page_layout.h"
 #include "render_service/raster/glyph_canvas.h"
 
 namespace glyph::render {
@@ -29,7 +30,7 @@ struct Drawing {
 };
 
 std::optional<Drawing> DrawGlyph(uint32_t id, const TextShaper& shaper) {
-  const cairo_glyph_t glyph = {id, 0, 0};
+  const cairo_glyph_t glyph = {GlyphOf(id), 0, 0};
   cairo_text_extents_t extents;
   cairo_scaled_font_glyph_extents(shaper.scaled_font(), &glyph, 1, &extents);
   Drawing out;
@@ -70,7 +71,8 @@ GlyphMask Crop(const Drawing& drawing, int& column, int& row) {
 }  // namespace
 
 GlyphMasks::GlyphMasks(const TextShaper& shaper)
-    : shaper_(shaper), offsets_(kNumGlyphs, kNotDrawn) {}
+    : shaper_(shaper),
+      offsets_(shaper.units_per_px() == 1 ? kNumGlyphs : 2 * kMarkShade, kNotDrawn) {}
 
 bool GlyphMasks::Draw(uint32_t id) {
   const std::optional<Drawing> drawing = DrawGlyph(id, shaper_);

@@ -7,7 +7,8 @@
 
 namespace glyph::render {
 
-// The coverage of one glyph whose pen stands on a whole pixel; the rows lie behind it.
+// The coverage of one glyph whose pen stands on a whole pixel, or on a certain quarter of one; the
+// rows lie behind it.
 struct GlyphMask {
   int16_t left;  // px from the pen to the first column
   int16_t top;   // px from the baseline to the first row
@@ -27,9 +28,9 @@ class GlyphMasks {
   // `shaper` outlives the masks.
   explicit GlyphMasks(const TextShaper& shaper);
 
-  // The mask of glyph `id`, valid until the next call. Null: it could not be drawn.
+  // The mask of `id`, a PlacedGlyph's, valid until the next call. Null: it could not be drawn.
   const GlyphMask* Find(uint32_t id) {
-    if (id >= kNumGlyphs || (offsets_[id] == kNotDrawn && !Draw(id))) return nullptr;
+    if (id >= offsets_.size() || (offsets_[id] == kNotDrawn && !Draw(id))) return nullptr;
     return reinterpret_cast<const GlyphMask*>(bytes_.data() + offsets_[id]);
   }
 
@@ -43,7 +44,7 @@ class GlyphMasks {
   bool Draw(uint32_t id);
 
   const TextShaper& shaper_;
-  std::vector<uint32_t> offsets_;  // of the entries in bytes_, by glyph
+  std::vector<uint32_t> offsets_;  // of the entries in bytes_, by glyph and quarters
   std::vector<uint8_t> bytes_;     // masks and their rows, 8 bytes aligned
 };
 

@@ -26,14 +26,14 @@ void AddHeader(const RenderedPage& page, Responses& out) {
   header.set_format(page.channels == 1 ? v1::PIXEL_FORMAT_GRAY8 : v1::PIXEL_FORMAT_RGB8);
   header.set_width_px(static_cast<uint32_t>(page.width_px));
   header.set_height_px(static_cast<uint32_t>(page.height_px));
-  header.set_origin(page.profile_fingerprint ? v1::PAGE_ORIGIN_RENDERED : v1::PAGE_ORIGIN_UPLOADED);
+  header.set_origin(page.is_on_grid ? v1::PAGE_ORIGIN_RENDERED : v1::PAGE_ORIGIN_UPLOADED);
   SetDigest(page.profile_fingerprint, header.mutable_profile_fingerprint());
 }
 
-// Drawn pages in whole bands of 28 rows, uploads in whole rows.
+// Pages on the grid in whole bands of 28 rows, others in whole rows.
 void AddStrips(const RenderedPage& page, Responses& out) {
   const size_t row_bytes = static_cast<size_t>(page.width_px) * static_cast<size_t>(page.channels);
-  const size_t unit = page.profile_fingerprint ? kGridPx : 1;
+  const size_t unit = page.is_on_grid ? kGridPx : 1;
   const size_t rows = std::max<size_t>(kMaxStripBytes / (row_bytes * unit), 1) * unit;
   const auto height = static_cast<size_t>(page.height_px);
   for (size_t row = 0; row < height; row += rows) {

@@ -9,6 +9,8 @@ namespace glyph::render {
 namespace {
 
 constexpr char32_t kDottedCircle = 0x25CC;
+static_assert(ShownInPlaceOf('\t').size() <= kMaxShownCharacters &&
+              ShownInPlaceOf('\n').size() <= kMaxShownCharacters);
 
 enum class CharacterClass { kPlain, kMark, kInvisible };
 
@@ -113,12 +115,13 @@ size_t FillDisplayText(std::string_view source, size_t begin, size_t end, size_t
     const auto first = static_cast<uint32_t>(i);
     i += character.length;
     const auto last = static_cast<uint32_t>(i);
-    if (character.code_point != '\t') {
+    const std::string_view shown = ShownInPlaceOf(character.code_point);
+    if (shown.empty()) {
       writer.Add(character.code_point, first, last);
       continue;
     }
-    writer.Add(' ', first, last);
-    for (int space = 1; space < kTabSpaces; ++space) writer.Add(' ', last, last);
+    writer.Add(static_cast<char32_t>(shown[0]), first, last);
+    for (const char c : shown.substr(1)) writer.Add(static_cast<char32_t>(c), last, last);
   }
   return i;
 }

@@ -34,11 +34,13 @@ absl::StatusOr<std::unique_ptr<ModelExecutor>> ModelExecutor::Create(
   GLYPH_ASSIGN_OR_RETURN(std::unique_ptr<ModelWeights> weights,
                          ModelWeights::Load(std::move(file), config, type, *parts.ops));
   const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - start;
-  const auto gigabytes = static_cast<double>(weights->num_bytes()) / 1e9;
-  base::LogInfo("weights_loaded",
-                {{"bytes", absl::StrCat(weights->num_bytes())},
-                 {"ms", absl::StrCat(std::llround(lasted.count() * 1e3))},
-                 {"gb_per_s", absl::StrFormat("%.1f", gigabytes / lasted.count())}});
+  if (measure_driver) {
+    const auto gigabytes = static_cast<double>(weights->num_bytes()) / 1e9;
+    base::LogInfo("weights_loaded",
+                  {{"bytes", absl::StrCat(weights->num_bytes())},
+                   {"ms", absl::StrCat(std::llround(lasted.count() * 1e3))},
+                   {"gb_per_s", absl::StrFormat("%.1f", gigabytes / lasted.count())}});
+  }
   const ExecutorLimits limits = parts.limits;
   const int64_t num_parameters = weights->num_parameters();
   auto runner = std::make_unique<StepRunner>(config, std::move(weights), type, std::move(parts));

@@ -90,7 +90,7 @@ TEST_F(GlyphTableTest, TellsWhatTheShaperTellsInAnyNeighbourhood) {
       SCOPED_TRACE(testing::Message()
                    << "character " << i << ", " << std::hex << (i > 0 ? int{characters[i - 1]} : 0)
                    << " " << int{characters[i]} << " in " << utf8);
-      ASSERT_EQ(plain.advance_px, cluster.advance_px);
+      ASSERT_EQ(plain.advance, cluster.advance);
       ASSERT_EQ(plain.id == 0, cluster.is_white);
       ASSERT_EQ(plain.break_class == BreakClass::kSpace, cluster.is_space);
       ASSERT_EQ(cluster.bidi_level, 0);

@@ -34,7 +34,7 @@ class TextShaperTest : public ::testing::Test {
 
 std::vector<int> Advances(const ShapedText& shaped) {
   std::vector<int> advances;
-  for (const ShapedCluster& cluster : shaped.clusters) advances.push_back(cluster.advance_px);
+  for (const ShapedCluster& cluster : shaped.clusters) advances.push_back(cluster.advance);
   return advances;
 }
 
@@ -46,7 +46,7 @@ TEST_F(TextShaperTest, ShapesALetterTheSameInEveryNeighbourhood) {
   const ShapedText alone = Shape("V");
   const ShapedText pair = Shape("AV1fi");
   EXPECT_EQ(pair.glyphs[1].id, alone.glyphs[0].id);
-  EXPECT_EQ(pair.clusters[1].advance_px, alone.clusters[0].advance_px);
+  EXPECT_EQ(pair.clusters[1].advance, alone.clusters[0].advance);
   EXPECT_EQ(pair.clusters.size(), 5u);
 }
 
@@ -62,7 +62,7 @@ TEST_F(TextShaperTest, PutsAHexBoxInThePlaceOfAControlCharacter) {
   ASSERT_EQ(shaped.glyphs.size(), 3u);
   EXPECT_TRUE(shaped.glyphs[1].is_box);
   EXPECT_EQ(shaped.glyphs[1].id, 1u);
-  EXPECT_EQ(shaped.clusters[1].advance_px, HexBoxAdvance(1));
+  EXPECT_EQ(shaped.clusters[1].advance, HexBoxAdvance(1));
 }
 
 TEST_F(TextShaperTest, PutsAHexBoxInThePlaceOfAMissingGlyph) {
@@ -70,7 +70,7 @@ TEST_F(TextShaperTest, PutsAHexBoxInThePlaceOfAMissingGlyph) {
   ASSERT_EQ(shaped.glyphs.size(), 1u);
   EXPECT_TRUE(shaped.glyphs[0].is_box);
   EXPECT_EQ(shaped.glyphs[0].id, 0x1F600u);
-  EXPECT_EQ(shaped.clusters[0].advance_px, HexBoxAdvance(0x1F600));
+  EXPECT_EQ(shaped.clusters[0].advance, HexBoxAdvance(0x1F600));
 }
 
 TEST_F(TextShaperTest, KeepsLogicalOrderAndTellsTheDirection) {

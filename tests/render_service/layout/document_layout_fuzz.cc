@@ -1,5 +1,8 @@
 // Any text under any profile of the shipped style. The first bytes choose the profile.
 #include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/base/check.h"
@@ -11,6 +14,13 @@ namespace {
 
 constexpr size_t kProfileBytes = 12;
 constexpr uint32_t kMaxPages = 64;
+
+std::string Styles(const uint8_t* d) {
+  return absl::StrCat(R"(,"styles":{"heading_rows_before":)", d[0] % 4, R"(,"list_indent_px":)",
+                      d[1] % 60, R"(,"quote_indent_px":)", d[2] % 60, R"(,"code_cell_px":)",
+                      d[3] % 20, R"(,"table_column_max_px":)", d[4] % 4 * 60, R"(,"table_gap_px":)",
+                      d[5] % 20, "}");
+}
 
 std::string ProfileJson(const uint8_t* d) {
   const int max_height = kGridPx * (1 + d[0] % 20);
@@ -24,17 +34,19 @@ std::string ProfileJson(const uint8_t* d) {
       R"(,"page_height_multiple":28,"page_height_min_px":28,)", R"("page_height_max_px":)",
       max_height, d[9] % 4 == 0 ? absl::StrCat(R"(,"max_lines":)", d[9] / 4) : "",
       R"(,"wrap_mode":")", d[10] % 2 == 0 ? "spaces" : "unicode", R"(","page_heights":")",
-      d[11] % 2 == 0 ? "equal" : "content", R"("})");
+      d[11] % 2 == 0 ? "equal" : "content", "\"", d[11] % 4 < 2 ? "" : Styles(d), "}");
 }
 
 struct Tools {
   std::unique_ptr<ProfileCatalog> catalog =
       ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
   std::unique_ptr<TextShaper> shaper;  // of the style that all profiles here have
+  std::optional<GlyphTable> glyphs;
 
   Tools() {
     const auto nano = catalog->Find("nano").value();
     shaper = TextShaper::Create(*nano->font_file, nano->profile.font).value();
+    glyphs.emplace(*shaper);
   }
 };
 
@@ -50,6 +62,22 @@ void CheckPage(const PageLayout& page, const RenderProfile& profile, size_t sour
   }
 }
 
+// nullopt: there are too many pages. Without a number of pages rows are counted, by the table; else
+// all is shaped.
+std::optional<std::vector<PageLayout>> LayOut(const SourceText& source,
+                                              const RenderProfile& profile, Tools& tools,
+                                              uint32_t num_pages) {
+  DocumentLayout layout(source, profile, {.max_pages = kMaxPages, .num_pages = num_pages});
+  while (true) {
+    const auto finished =
+        layout.Advance(*tools.shaper, num_pages == 0 ? &*tools.glyphs : nullptr, 500);
+    if (!finished.ok()) return std::nullopt;
+    if (*finished) break;
+  }
+  GLYPH_CHECK(layout.pages().size() <= kMaxPages);
+  return std::move(layout.pages());
+}
+
 void Check(const uint8_t* data, size_t size) {
   static Tools& tools = *new Tools;
   const auto resolved = tools.catalog->Resolve(ProfileJson(data));
@@ -57,14 +85,16 @@ void Check(const uint8_t* data, size_t size) {
   const RenderProfile& profile = (*resolved)->profile;
   const auto source = SourceText::Create(
       std::string(reinterpret_cast<const char*>(data) + kProfileBytes, size - kProfileBytes), true);
-  DocumentLayout layout(*source, profile, kMaxPages);
-  while (true) {
-    const auto finished = layout.Advance(*tools.shaper, 500);
-    if (!finished.ok()) return;
-    if (*finished) break;
+  const auto counted = LayOut(*source, profile, tools, 0);
+  if (!counted) return;
+  const auto pages = LayOut(*source, profile, tools, static_cast<uint32_t>(counted->size()));
+  GLYPH_CHECK(pages && pages->size() == counted->size());
+  for (size_t i = 0; i < pages->size(); ++i) {
+    const PageLayout& page = (*pages)[i];
+    GLYPH_CHECK(page.num_rows == (*counted)[i].num_rows);
+    GLYPH_CHECK(page.width_px == (*counted)[i].width_px);
+    CheckPage(page, profile, source->bytes().size());
   }
-  GLYPH_CHECK(layout.pages().size() <= kMaxPages);
-  for (const PageLayout& page : layout.pages()) CheckPage(page, profile, source->bytes().size());
 }
 
 }  // namespace

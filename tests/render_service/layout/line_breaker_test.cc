@@ -16,7 +16,7 @@ std::vector<ShapedCluster> Clusters(const std::string& text) {
   std::vector<ShapedCluster> clusters;
   for (size_t i = 0; i < text.size(); ++i) {
     ShapedCluster cluster;
-    cluster.advance_px = kAdvance;
+    cluster.advance = kAdvance;
     cluster.is_space = cluster.is_white = text[i] == ' ';
     cluster.can_break_before =
         i > 0 && text[i] != ' ' && (text[i - 1] == ' ' || text[i - 1] == '-');

@@ -111,5 +111,60 @@ TEST(PaginatorTest, MakesNoPageOfBlankLines) {
   EXPECT_EQ(paginator.num_blank_pages(), 7u);
 }
 
+RenderProfile Upstream() {
+  RenderProfile profile = Profile();
+  profile.wrap = WrapMode::kUpstream;
+  profile.to_grid = ToGrid::kHfResize;
+  profile.crop_margin_px = 10;
+  return profile;
+}
+
+// Rows of the lines on each page, for groups of that many lines.
+std::vector<std::vector<int>> RowsOfGroups(std::initializer_list<int> groups) {
+  Paginator paginator(Upstream(), 1);
+  for (const int num_lines : groups) {
+    paginator.BeginGroup();
+    for (int i = 0; i < num_lines; ++i) paginator.AddLine(Ink());
+  }
+  paginator.Finish();
+  std::vector<std::vector<int>> pages;
+  for (const PageLayout& page : paginator.pages()) {
+    pages.emplace_back();
+    for (const PlacedLine& line : page.lines) pages.back().push_back((line.y - 14) / 20);
+  }
+  return pages;
+}
+
+TEST(PaginatorTest, LeavesNoGroupsFirstLineAloneAtTheFootOfAPage) {
+  const auto apart = RowsOfGroups({12, 2});
+  ASSERT_EQ(apart.size(), 2u);
+  EXPECT_EQ(apart[0].size(), 12u);
+  EXPECT_EQ(apart[1], (std::vector<int>{0, 1}));
+  EXPECT_EQ(RowsOfGroups({12, 1}).size(), 1u);
+  EXPECT_EQ(RowsOfGroups({12, 1, 1}).at(1), (std::vector<int>{0}));
+  EXPECT_EQ(RowsOfGroups({11, 3}).at(1), (std::vector<int>{0}));
+}
+
+TEST(PaginatorTest, KeepsUpstreamsBlankRowsAtTheHeadOfAPage) {
+  Paginator paginator(Upstream(), 2);
+  for (int i = 0; i < 13 + 13; ++i) paginator.AddBlankLine();
+  paginator.AddBlankLine();
+  paginator.AddLine(Ink());
+  paginator.Finish();
+  ASSERT_EQ(paginator.pages().size(), 1u);
+  EXPECT_EQ(paginator.pages()[0].lines[0].y, 14 + 20);
+  EXPECT_EQ(paginator.num_blank_pages(), 2u);
+}
+
+TEST(PaginatorTest, MakesCroppedPagesAsLargeAsTheirInkMayNeed) {
+  Paginator paginator(Upstream(), 2);
+  for (int i = 0; i < 13 + 2; ++i) paginator.AddLine(Ink());
+  paginator.Finish();
+  ASSERT_EQ(paginator.pages().size(), 2u);
+  EXPECT_EQ(paginator.pages()[0].width_px, (32 + 100 + 20 + 10 + 3) / 4 * 4);
+  EXPECT_EQ(paginator.pages()[0].height_px, 280);
+  EXPECT_EQ(paginator.pages()[1].height_px, 14 + 2 * 20 + 20 + 10);
+}
+
 }  // namespace
 }  // namespace glyph::render

@@ -22,7 +22,7 @@ nlohmann::json ReadNano() {
 
 TEST(ProfileCatalogTest, ShipsItsProfiles) {
   const auto catalog = ProfileCatalog::Create(kFonts).value();
-  EXPECT_THAT(catalog->names(), testing::ElementsAre("nano", "noto-1024"));
+  EXPECT_THAT(catalog->names(), testing::ElementsAre("glyph-upstream", "nano", "noto-1024"));
   const RenderProfile& noto = catalog->Find("noto-1024").value()->profile;
   EXPECT_EQ(noto.padded_width_px(), 1036);
   EXPECT_EQ(noto.page_height_max_px, 4648);

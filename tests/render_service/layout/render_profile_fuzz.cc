@@ -8,14 +8,22 @@ namespace {
 void Check(const RenderProfile& profile) {
   GLYPH_CHECK(!CanonicalText(profile).empty());
   GLYPH_CHECK(profile.text_width_px() > 0);
-  GLYPH_CHECK(profile.padded_width_px() % kGridPx == 0 && profile.padded_width_px() <= kMaxSidePx);
   const int lines = profile.LinesPerPage();
   GLYPH_CHECK(lines > 0);
+  const bool is_on_grid = profile.to_grid == ToGrid::kPad;
+  for (const int right_px : {1, profile.page_width_px}) {
+    const int width = profile.PageWidth(right_px);
+    GLYPH_CHECK(width >= right_px && width <= profile.padded_width_px() && width <= kMaxSidePx);
+    GLYPH_CHECK(!is_on_grid || width % kGridPx == 0);
+  }
   for (const int num_lines : {1, lines}) {
-    const int height = profile.PageHeight(num_lines);
-    GLYPH_CHECK(height % kGridPx == 0 && height > 0 && height <= kMaxSidePx);
-    GLYPH_CHECK(height * profile.padded_width_px() <= kMaxPagePixels);
-    GLYPH_CHECK(profile.LineTop(num_lines - 1) < height);
+    for (const size_t num_pages : {1, 2}) {
+      const int height = profile.PageHeight(num_lines, 0, num_pages);
+      GLYPH_CHECK(height > 0 && height <= kMaxSidePx);
+      GLYPH_CHECK(!is_on_grid || height % kGridPx == 0);
+      GLYPH_CHECK(height * profile.padded_width_px() <= kMaxPagePixels);
+      GLYPH_CHECK(profile.LineTop(num_lines - 1) < height);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "render_service/layout/render_profile.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -190,7 +191,12 @@ TEST(RenderProfileTest, NamesTheKeyThatIsWrong) {
                       {"max_lines", 0},
                       {"wrap_mode", "letters"},
                       {"page_heights", 1},
-                      {"to_grid", "hf_resize"},
+                      {"to_grid", "stretch"},
+                      {"page_height_multiple", 1},
+                      {"subpixel_positioning", true},
+                      {"newline_mark", true},
+                      {"round_glyph_positions", false},
+                      {"crop_margin_px", 10},
                       {"antialias", "subpixel"},
                       {"foreground", "#ff0000"},
                       {"tab", "8 spaces"},
@@ -210,6 +216,53 @@ TEST(RenderProfileTest, NamesTheKeyThatIsWrong) {
     EXPECT_NE(std::string(profile.status().message()).find(quoted), std::string::npos)
         << profile.status();
   }
+}
+
+nlohmann::json Upstream() {
+  nlohmann::json json = Nano();
+  json.update({{"wrap_mode", "upstream"},
+               {"to_grid", "hf_resize"},
+               {"subpixel_positioning", true},
+               {"crop_margin_px", 10},
+               {"page_width_px", 595},
+               {"page_height_multiple", 1},
+               {"page_height_min_px", 842},
+               {"page_height_max_px", 842},
+               {"han_font_family", "Noto Sans Mono CJK SC"},
+               {"han_font_face_index", 7}});
+  return json;
+}
+
+TEST(RenderProfileTest, ReadsAndHashesWhatUpstreamNeeds) {
+  const RenderProfile profile = ParseRenderProfile(Upstream().dump()).value();
+  EXPECT_EQ(profile.wrap, WrapMode::kUpstream);
+  EXPECT_EQ(profile.to_grid, ToGrid::kHfResize);
+  EXPECT_TRUE(profile.font.subpixel);
+  EXPECT_EQ(profile.crop_margin_px, 10);
+  EXPECT_EQ(profile.padded_width_px(), 596);
+  ASSERT_TRUE(profile.han_font.has_value());
+  EXPECT_EQ(profile.han_font->family, "Noto Sans Mono CJK SC");
+  EXPECT_EQ(profile.han_font->face_index, 7);
+  EXPECT_EQ(profile.han_font->size_px, 14);
+  EXPECT_TRUE(profile.han_font->subpixel);
+  EXPECT_THAT(CanonicalText(profile),
+              testing::AllOf(testing::HasSubstr("\nwrap_mode=upstream\n"),
+                             testing::HasSubstr("\nround_glyph_positions=false\n"),
+                             testing::HasSubstr("\nto_grid=hf_resize\ncrop_margin_px=10\n"
+                                                "han_font_family=Noto Sans Mono CJK SC\n"
+                                                "han_font_face_index=7\n")));
+}
+
+TEST(RenderProfileTest, RefusesUpstreamsKeysApart) {
+  for (const auto& [key, value] : {std::pair{"wrap_mode", "spaces"}, {"to_grid", "pad"}}) {
+    nlohmann::json json = Upstream();
+    json[key] = value;
+    EXPECT_FALSE(ParseRenderProfile(json.dump()).ok()) << key;
+  }
+  nlohmann::json with_styles = Upstream();
+  with_styles["styles"] = nlohmann::json::object();
+  EXPECT_NE(std::string(ParseRenderProfile(with_styles.dump()).status().message()).find("styles"),
+            std::string::npos);
 }
 
 TEST(RenderProfileTest, RefusesWhatIsNotAnObject) {

@@ -17,7 +17,7 @@ struct Line {
       ShapedCluster cluster;
       cluster.first_character = cluster.first_glyph = i;
       cluster.end_character = cluster.end_glyph = i + 1;
-      cluster.advance_px = 10;
+      cluster.advance = 10;
       cluster.bidi_level = static_cast<uint8_t>(levels[i] - '0');
       cluster.is_white = c == ' ';
       shaped.clusters.push_back(cluster);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "render_service/pipeline/image_task.h"
 #include "render_service/pipeline/text_task.h"
 #include "tests/render_service/pipeline/random_text.h"
 
@@ -88,31 +89,46 @@ class DrawingPathTest : public ::testing::Test {
     return styled;
   }
 
-  // All events of both paths in turn; the first difference ends the test. The plan is exact.
+  // glyph-upstream with newline marks, or cropped so much that pages may be tiny.
+  std::shared_ptr<const ResolvedProfile> Upstream(uint8_t number, bool has_marks) {
+    auto upstream = std::make_shared<ResolvedProfile>(*catalog_->Find("glyph-upstream").value());
+    upstream->fingerprint[0] = number;
+    upstream->profile.newline_mark = has_marks;
+    if (has_marks) return upstream;
+    upstream->profile.margin_left_px = upstream->profile.margin_top_min_px = 0;
+    upstream->profile.crop_margin_px = 1;
+    return upstream;
+  }
+
+  // All events of both paths in turn; the first difference ends the test. The plan is exact, a
+  // bound of the tokens where pages are not on the grid.
   void ExpectSameBytes(const std::string& text, std::shared_ptr<const ResolvedProfile> profile) {
     TextTaskOptions options = {
         .profile = std::move(profile), .lenient_utf8 = true, .max_pages = 256};
     TextTask fast(text, options);
     options.path = DrawingPath::kReference;
     TextTask reference(text, options);
-    uint64_t planned_tokens = 0, planned_pages = 0;
+    RenderPlan plan;
+    uint64_t tokens = 0;
+    uint32_t pages = 0;
+    bool is_on_grid = true;
     while (true) {
       const auto event = NextEvent(fast), expected = NextEvent(reference);
       ASSERT_EQ(event.status(), expected.status());
       if (!event.ok()) return;
       ASSERT_EQ(Describe(*event), Describe(*expected));
-      if (const auto* plan = std::get_if<RenderPlan>(&*event)) {
-        planned_tokens = plan->max_visual_tokens;
-        planned_pages = plan->max_pages;
-      }
+      if (const auto* its_plan = std::get_if<RenderPlan>(&*event)) plan = *its_plan;
       if (const auto* page = std::get_if<RenderedPage>(&*event)) {
-        planned_tokens -= static_cast<uint64_t>(page->width_px / 28 * (page->height_px / 28));
-        --planned_pages;
+        is_on_grid = page->is_on_grid;
+        tokens += is_on_grid ? static_cast<uint64_t>(page->width_px / 28 * (page->height_px / 28))
+                             : MaxVisualTokens(page->width_px, page->height_px);
+        ++pages;
         ASSERT_TRUE(page->pixels == std::get<RenderedPage>(*expected).pixels);
       }
       if (!std::holds_alternative<RenderSummary>(*event)) continue;
-      ASSERT_EQ(planned_tokens, 0u);
-      ASSERT_EQ(planned_pages, 0u);
+      ASSERT_EQ(plan.max_pages, pages);
+      ASSERT_GE(plan.max_visual_tokens, tokens);
+      ASSERT_TRUE(!is_on_grid || plan.max_visual_tokens == tokens);
       return;
     }
   }
@@ -129,6 +145,9 @@ class DrawingPathTest : public ::testing::Test {
   std::vector<std::shared_ptr<const ResolvedProfile>> profiles_ = {
       catalog_->Find("nano").value(),
       catalog_->Find("noto-1024").value(),
+      catalog_->Find("glyph-upstream").value(),
+      Upstream(4, true),
+      Upstream(7, false),
       Odd(1, 11.5, 13.37, 84, 1, WrapMode::kUnicode, PageHeights::kContent),
       Odd(2, 23.25, 20.1, 300, 0, WrapMode::kSpaces, PageHeights::kContent),
       Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kEqual),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "render_service/layout/page_layout.h"
 #include "render_service/layout/profile_catalog.h"
 
 namespace glyph::render {
@@ -34,6 +35,30 @@ TEST(GlyphMasksTest, HasNoMaskOfWhatIsNoGlyph) {
   GlyphMasks masks(*shaper);
   EXPECT_FALSE(masks.Find(1 << 16));
   EXPECT_TRUE(masks.Find(1));
+}
+
+// Columns from the pen to the middle of the coverage.
+double MiddleOf(const GlyphMask& mask) {
+  double sum = 0, moment = 0;
+  for (int i = 0; i < mask.num_rows * mask.row_bytes; ++i) {
+    sum += mask.coverage()[i];
+    moment += mask.coverage()[i] * (mask.left + i % mask.row_bytes);
+  }
+  return moment / sum;
+}
+
+TEST(GlyphMasksTest, MovesGlyphsByQuartersOfAPixel) {
+  const auto catalog = ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  const auto upstream = catalog->Find("glyph-upstream").value();
+  const auto shaper = TextShaper::Create(*upstream->font_file, upstream->profile.font).value();
+  GlyphMasks masks(*shaper);
+  for (const uint32_t id : {40u, 70u, 20000u}) {
+    const double middle = MiddleOf(*masks.Find(id));
+    for (uint32_t quarters = 1; quarters < 4; ++quarters) {
+      EXPECT_NEAR(MiddleOf(*masks.Find(WithQuarters(id, quarters))), middle + quarters / 4.0, 0.05);
+    }
+  }
+  EXPECT_FALSE(masks.Find(2 * kMarkShade));
 }
 
 }  // namespace

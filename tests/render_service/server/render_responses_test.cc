@@ -13,7 +13,10 @@ RenderedPage Page(int width, int height, int channels) {
   page.width_px = width;
   page.height_px = height;
   page.channels = channels;
-  if (channels == 1) page.profile_fingerprint = base::Sha256Digest{9};
+  if (channels == 1) {
+    page.profile_fingerprint = base::Sha256Digest{9};
+    page.is_on_grid = true;
+  }
   page.pixels.resize(static_cast<size_t>(width) * height * channels);
   for (size_t i = 0; i < page.pixels.size(); ++i) page.pixels[i] = static_cast<uint8_t>(i * 7);
   return page;
@@ -59,6 +62,17 @@ TEST(RenderResponsesTest, NamesDrawnPagesAndUploads) {
   EXPECT_EQ(upload.format(), v1::PIXEL_FORMAT_RGB8);
   EXPECT_EQ(upload.origin(), v1::PAGE_ORIGIN_UPLOADED);
   EXPECT_TRUE(upload.profile_fingerprint().empty());
+}
+
+TEST(RenderResponsesTest, LeavesPagesOffTheGridToTheModel) {
+  RenderedPage page = Page(589, 566, 1);
+  page.is_on_grid = false;
+  const auto responses = ToResponses(page, {}, absl::ZeroDuration());
+  EXPECT_EQ(responses[0].page().origin(), v1::PAGE_ORIGIN_UPLOADED);
+  EXPECT_EQ(responses[0].page().format(), v1::PIXEL_FORMAT_GRAY8);
+  EXPECT_EQ(responses[0].page().profile_fingerprint().size(), 32u);
+  ASSERT_EQ(responses.size(), 2u);
+  EXPECT_EQ(responses[1].strip().pixels().size(), page.pixels.size());
 }
 
 TEST(RenderResponsesTest, SplitsSourceMapsAtTheLimitOfBoxes) {
