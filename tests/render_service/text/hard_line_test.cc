@@ -38,6 +38,17 @@ TEST(HardLineTest, DoesNotEndAtCharactersThatBeginLikeALineEnd) {
               ElementsAre("\xC2\xA0\xE2\x80\xA6\xE2\x82\xAC"));
 }
 
+TEST(HardLineTest, EndsWhereverALineEndStands) {
+  for (const std::string end : {"\n", "\r", "\r\n", "\xC2\x85", "\xE2\x80\xA8"}) {
+    for (size_t before = 0; before < 40; ++before) {
+      // Behind characters that begin like a line end, and with any number of bytes to follow.
+      const std::string line = std::string(before, 'a') + "\xE2\x80\xA6" + std::string(before, 'b');
+      const std::string rest(before / 2, 'c');
+      ASSERT_THAT(Lines(line + end + rest + "d"), ElementsAre(line, rest + "d")) << before;
+    }
+  }
+}
+
 TEST(HardLineTest, StopsAtTheEndOfACutSequence) {
   EXPECT_THAT(Lines("a\xE2\x80"), ElementsAre("a\xE2\x80"));
   EXPECT_THAT(Lines("a\xC2"), ElementsAre("a\xC2"));
