@@ -103,7 +103,7 @@ class Figures:
     def __init__(self, stack, client):
         for _ in range(2):  # the second step asks the driver what the first one has changed
             outcome(lambda: client.ask(text("Hello."), generation={"max_tokens": 2}))
-            time.sleep(FIGURE_AGE_S)
+            time.sleep(FIGURE_AGE_S)  # a figure is kept so long, and nothing tells of a new one
         self._series = metrics(stack.gateway.port("metrics"))
         self.present = any(series.startswith("glyph_gpu_memory_bytes") for series in self._series)
 

@@ -27,7 +27,8 @@ absl::Status Run(StepExecutor& executor, StepPlan plan) {
   return executor.Collect().status();
 }
 
-// 1, 2, 3, 4, 6, 8, 12, 16, ... below `end`, then `end`.
+// 1, 2, 3, 4, 6, 8, 12, 16, ... below `end`, then `end`: what products are told apart by
+// (kernels/gemm.h).
 std::vector<int64_t> Sizes(int64_t end) {
   std::vector<int64_t> sizes;
   for (int64_t power = 1; power < end; power *= 2) {
@@ -71,19 +72,18 @@ absl::Status EncodePages(StepExecutor& executor, int32_t token_px) {
   return absl::OkStatus();
 }
 
-// A new sequence whose tokens from `first` on are read; those before are taken as they lie.
-StepPlan ChunkStep(const ExecutorLimits& limits, int64_t first, int64_t count) {
+// A new sequence of `count` tokens, read at once.
+StepPlan ChunkStep(const ExecutorLimits& limits, int64_t count) {
   StepPlan plan;
   plan.started_slots.push_back({.slot = kSlot, .sampling = {}});
-  for (int32_t i = 0; i < limits.BlocksFor(first + count); ++i) {
+  for (int32_t i = 0; i < limits.BlocksFor(count); ++i) {
     plan.table_edits.push_back({kSlot, i, kBlock});
   }
   PrefillChunk& chunk = plan.prefill.emplace_back();
   chunk.slot = kSlot;
-  chunk.first = first;
   chunk.ids.assign(static_cast<size_t>(count), 0);
   for (int64_t i = 0; i < 3 * count; ++i) {
-    chunk.positions.push_back(static_cast<int32_t>(first + i % count));
+    chunk.positions.push_back(static_cast<int32_t>(i % count));
   }
   chunk.samples = true;
   return plan;
@@ -94,7 +94,7 @@ absl::Status ReadPrompts(StepExecutor& executor, int64_t max_chunk_tokens) {
   const ExecutorLimits& limits = executor.limits();
   const int64_t longest = std::min(limits.context_tokens, limits.pool_tokens());
   for (const int64_t count : Sizes(std::min(max_chunk_tokens, longest))) {
-    GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, 0, count)));
+    GLYPH_RETURN_IF_ERROR(Run(executor, ChunkStep(limits, count)));
   }
   return absl::OkStatus();
 }
@@ -114,7 +114,7 @@ SamplingParams EveryFeature() {
 
 // Every slot, forked from one greedy sequence of one token.
 StepPlan ForkStep(const ExecutorLimits& limits) {
-  StepPlan plan = ChunkStep(limits, 0, 1);
+  StepPlan plan = ChunkStep(limits, 1);
   plan.started_slots.front().sampling.num_logprobs = 1;
   for (int32_t slot = 1; slot < limits.max_slots; ++slot) {
     plan.forks.push_back({kSlot, SequenceSlot{slot}, EveryFeature()});

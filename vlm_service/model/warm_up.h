@@ -7,7 +7,7 @@
 namespace glyph::vlm {
 
 // Runs every kind of step on a fresh executor and frees it again: decode batches of every size,
-// chunks, contexts and pages from small to large, every way to sample. So what a GPU's driver and
+// chunks and pages from small to large, every way to sample. So what a GPU's driver and
 // its libraries allocate when work first runs (kernels they load, plans they make, graphs) is
 // allocated before the first request. `token_px` is the side of one image token. The log tells for
 // each stage how long it took and what the driver's figure grew by. The executor's errors.

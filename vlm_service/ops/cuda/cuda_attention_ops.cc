@@ -1,4 +1,5 @@
 // The attention of CudaOps: cuDNN where it serves, else our kernels.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -77,9 +78,10 @@ void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& 
             "attention");
 }
 
-// A plan takes some 75 ms: no request waits for one.
+// A plan takes some 75 ms: no request waits for one, unless --max-chunk is far above the default.
 void CudaOps::PrepareChunks(CudnnAttentionSpec spec) {
-  for (int64_t rows = 1; rows <= chunk_rows_; rows = spec.rows_q + 1) {
+  constexpr int64_t kMostRows = 8192;
+  for (int64_t rows = 1; rows <= std::min(chunk_rows_, kMostRows); rows = spec.rows_q + 1) {
     spec.rows_q = kernels::QueryBound(rows);
     for (int64_t tokens = rows; tokens <= context_tokens_; tokens = spec.rows_k + 1) {
       spec.rows_k = kernels::TokenBound(tokens);
