@@ -47,7 +47,6 @@ struct Case {
   int32_t kv_heads = 0;
   int64_t rows_q = 0;
   int64_t rows_k = 0;
-  bool share_kernels = false;
 };
 
 std::string Plain(const absl::Status& status) {
@@ -131,7 +130,6 @@ class Arrays {
     const bool bounded = c.rows != Spec::Rows::kExact;
     spec_.mask = c.mask;
     spec_.rows = c.rows;
-    spec_.share_kernels = c.share_kernels;
     spec_.heads = c.heads;
     spec_.kv_heads = c.kv_heads;
     spec_.rows_q = bounded && c.bound_q > 0 ? c.bound_q : c.rows_q;
@@ -363,7 +361,6 @@ void AddForms(const std::string& name, Case base, bool all, std::vector<Case>& c
   };
   if (!base.paged) {
     add("exact", Spec::Rows::kExact, false);
-    if (all) add("exact, shared", Spec::Rows::kExact, false).share_kernels = true;
   }
   add("at most, bound", Spec::Rows::kAtMost, true);
   if (all) add("at most", Spec::Rows::kAtMost, false);

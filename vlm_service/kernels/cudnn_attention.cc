@@ -89,10 +89,6 @@ absl::Status Check(const Spec& spec) {
     return absl::InvalidArgumentError(
         absl::StrCat("cuDNN attention (", ToString(spec), "): sizes do not fit together"));
   }
-  if (spec.share_kernels && spec.rows != Spec::Rows::kExact) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cuDNN attention (", ToString(spec), "): only exact rows share kernels"));
-  }
   return absl::OkStatus();
 }
 
@@ -192,7 +188,6 @@ std::unordered_map<int64_t, void*> Pointers(const Spec& spec, const CudnnAttenti
 struct CudnnAttention::Plan {
   CudnnAttentionSpec spec;
   fe::graph::Graph graph;
-  std::shared_ptr<fe::KernelCache> kernels;
   CudnnAttentionPlan facts;
   int64_t last_use = 0;
 };
@@ -226,16 +221,6 @@ absl::StatusOr<CudnnAttention::Plan*> CudnnAttention::FindOrBuild(const CudnnAtt
   plan->spec = spec;
   plan->last_use = num_uses_;
   const absl::Status built = Guarded(spec, "building", [&]() -> fe::error_t {
-    if (spec.share_kernels) {
-      Spec same = spec;
-      for (const auto& other : plans_) {
-        same.rows_q = other->spec.rows_q;
-        same.rows_k = other->spec.rows_k;
-        if (same == other->spec) plan->kernels = other->kernels;
-      }
-      if (plan->kernels == nullptr) plan->kernels = std::make_shared<fe::KernelCache>();
-      plan->graph.set_dynamic_shape_enabled(true).set_kernel_cache(plan->kernels);
-    }
     Describe(plan->graph, spec);
     if (fe::error_t error = plan->graph.build(handle_, {fe::HeurMode_t::A}); error.is_bad()) {
       return error;

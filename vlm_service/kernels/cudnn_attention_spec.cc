@@ -11,8 +11,7 @@ std::string ToString(const CudnnAttentionSpec& spec) {
                                                         : "causal bottom-right";
   return absl::StrCat(mask, spec.block_tokens > 0 ? " paged" : "", " q ", spec.rows_q, " kv ",
                       spec.rows_k, " heads ", spec.heads, "/", spec.kv_heads,
-                      spec.rows == Spec::Rows::kExact ? " exact" : " at most",
-                      spec.share_kernels ? " shared" : "");
+                      spec.rows == Spec::Rows::kExact ? " exact" : " at most");
 }
 
 }  // namespace glyph::vlm::kernels

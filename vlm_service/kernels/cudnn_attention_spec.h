@@ -15,9 +15,9 @@ struct CudnnAttentionSpec {
   };
   enum class Rows : int8_t {
     kExact,   // rows_q and rows_k are the actual ones
-    kAtMost,  // they are upper bounds, the actual ones are on the device. All rows up to the bounds
-              // must be in memory, those of k and v finite; those of `out` past the actual ones are
-              // undefined.
+    kAtMost,  // they are upper bounds, the actual ones are on the device. Rows of q and out up to
+              // the bound are in memory, those of `out` past the actual ones become undefined. Rows
+              // of dense k and v are in memory and finite up to the next multiple of 128.
   };
   struct Strides {
     int64_t row = 0;
@@ -27,8 +27,6 @@ struct CudnnAttentionSpec {
 
   Mask mask = Mask::kFull;
   Rows rows = Rows::kExact;
-  // Exact rows only: plans that differ in rows alone share compiled code.
-  bool share_kernels = false;
   int32_t heads = 0;
   int32_t kv_heads = 0;  // divides `heads`
   int64_t rows_q = 0;

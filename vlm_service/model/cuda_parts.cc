@@ -89,6 +89,7 @@ CudaOpsOptions OpsOptionsFor(const ModelConfig& config, const ExecutorOptions& o
           .max_decode_rows = CudaOps::Padded(options.max_slots),
           .kv_tokens = 0,
           .chunk_rows = options.max_chunk_tokens,
+          .page_patches = PatchesOf(config.vision, LimitsOfPasses(options).page_tokens),
           .context_tokens = config.text.max_position_embeddings,
           .context_bytes = device.context_bytes,
           .graphs_bytes = NumGraphs(options.max_slots) * kGraphBytes};

@@ -9,10 +9,6 @@ namespace {
 
 constexpr int64_t kSlack = 64 * 32;  // values that rounding adds to a pass
 
-int64_t Patches(const VisionConfig& config, int64_t tokens) {
-  return tokens * config.merge_size * config.merge_size;
-}
-
 // Values of TextDecoder's tensors in a pass of `rows`, `chosen` of which choose a token. The
 // residual is float32, two others of its shape are of the model's type.
 int64_t TextValues(const TextConfig& config, const PassLimits& limits, int64_t rows,
@@ -27,9 +23,9 @@ int64_t TextValues(const TextConfig& config, const PassLimits& limits, int64_t r
 
 // Values of VisionEncoder's tensors while a page begins, or in a unit.
 int64_t VisionValues(const VisionConfig& config, const PassLimits& limits) {
-  const int64_t begins = Patches(config, limits.page_tokens) * config.patch_values() +
+  const int64_t begins = PatchesOf(config, limits.page_tokens) * config.patch_values() +
                          5 * limits.wide_rows * config.hidden_size;
-  const int64_t rows = Patches(config, limits.unit_tokens);
+  const int64_t rows = kernels::QueryBound(PatchesOf(config, limits.unit_tokens));
   const int64_t layer =
       rows * std::max(4 * config.hidden_size, 2 * config.hidden_size + 3 * config.out_hidden_size);
   const int64_t merges =
@@ -40,6 +36,10 @@ int64_t VisionValues(const VisionConfig& config, const PassLimits& limits) {
 
 }  // namespace
 
+int64_t PatchesOf(const VisionConfig& config, int64_t tokens) {
+  return tokens * config.merge_size * config.merge_size;
+}
+
 int64_t ScratchValues(const ModelConfig& config, const PassLimits& limits) {
   return std::max({TextValues(config.text, limits, limits.chunk_tokens, 1),
                    TextValues(config.text, limits, limits.decode_rows, limits.decode_rows),
@@ -48,7 +48,9 @@ int64_t ScratchValues(const ModelConfig& config, const PassLimits& limits) {
 }
 
 int64_t PageValues(const VisionConfig& config, int64_t page_tokens) {
-  return Patches(config, page_tokens) * (6 * config.hidden_size + 4) + kSlack;
+  const int64_t patches = PatchesOf(config, page_tokens);
+  return patches * (config.hidden_size + 4) +
+         kernels::QueryBound(patches) * 5 * config.hidden_size + kSlack;
 }
 
 int64_t RotaryBytes(const ModelConfig& config) {

@@ -15,6 +15,9 @@ struct PassLimits {
   int64_t value_bytes = 0;   // of the model's type
 };
 
+// Patches of `tokens` image tokens.
+int64_t PatchesOf(const VisionConfig& config, int64_t tokens);
+
 // Values of the model's type that the intermediate tensors of any pass take at once.
 int64_t ScratchValues(const ModelConfig& config, const PassLimits& limits);
 

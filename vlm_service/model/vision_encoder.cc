@@ -77,16 +77,18 @@ PageEncoding VisionEncoder::Begin(const at::Tensor& patches, const PageGrid& gri
   const PatchRange all = PatchesOf({.first = 0, .count = grid.num_tokens()});
   TORCH_CHECK(patches.size(0) == all.count, "patches differ from the page's grid");
   const at::Tensor positions = PatchPositions(grid);
+  const int64_t room = ops_.RoomFor(all.count);
   PageEncoding page = {.positions = memory.Take(2, all.count, at::kInt),
                        .rotary = RotaryOf(grid),
                        .hidden = memory.Take(all.count, config_.hidden_size),
-                       .queries = memory.Take(all.count, config_.hidden_size),
+                       .queries = memory.Take(room, config_.hidden_size),
                        .keys_values = {}};
   ops_.Write(page.positions,
              {positions.const_data_ptr<int32_t>(), static_cast<size_t>(positions.numel())});
   for (at::Tensor& keys_values : page.keys_values) {
-    keys_values = memory.Take(2 * all.count, config_.hidden_size)
-                      .view({2, config_.num_heads, all.count, config_.head_dim});
+    keys_values = memory.Take(room, 2 * config_.hidden_size);
+    at::Tensor rest = keys_values.narrow(0, all.count, room - all.count);
+    ops_.Clear(rest);
   }
   const int64_t piece = std::min(all.count, ops_.WideRows());
   ProjectionScratch scratch(config_, piece, scratch_);
@@ -126,25 +128,28 @@ void VisionEncoder::Project(int64_t layer, PatchRange patches, PageEncoding& pag
                config_.rms_norm_eps);
   at::Tensor projected = scratch.projected.narrow(0, 0, patches.count);
   ops_.Linear(projected, normed, block.qkv);
-  const at::Tensor qkv = projected.view({patches.count, 3, config_.num_heads, config_.head_dim});
   const at::Tensor positions = page.positions.narrow(1, patches.first, patches.count);
-  at::Tensor rotated = qkv.narrow(1, 0, 2).flatten(1, 2);
+  at::Tensor rotated = projected.narrow(1, 0, 2 * config_.hidden_size)
+                           .view({patches.count, 2 * config_.num_heads, config_.head_dim});
   ops_.Rotary(rotated, positions, page.rotary);
   at::Tensor queries = page.queries.narrow(0, patches.first, patches.count);
   ops_.Copy(queries, projected.narrow(1, 0, config_.hidden_size));
-  at::Tensor keys_values = page.keys_values[layer % 2].narrow(2, patches.first, patches.count);
-  ops_.Copy(keys_values, qkv.narrow(1, 1, 2).permute({1, 2, 0, 3}));
+  at::Tensor keys_values = page.keys_values[layer % 2].narrow(0, patches.first, patches.count);
+  ops_.Copy(keys_values, projected.narrow(1, config_.hidden_size, 2 * config_.hidden_size));
 }
 
 void VisionEncoder::Attend(int64_t layer, PatchRange patches, PageEncoding& page) {
   const at::Tensor queries = page.queries.narrow(0, patches.first, patches.count);
-  const at::Tensor keys_values = page.keys_values[layer % 2].transpose(1, 2);
-  at::Tensor attended = scratch_.Take(patches.count, config_.hidden_size);
+  const at::Tensor keys_values = page.keys_values[layer % 2]
+                                     .narrow(0, 0, page.hidden.size(0))
+                                     .view({-1, 2, config_.num_heads, config_.head_dim});
+  const at::Tensor room = scratch_.Take(ops_.RoomFor(patches.count), config_.hidden_size);
+  at::Tensor attended = room.narrow(0, 0, patches.count);
   at::Tensor projected = scratch_.Take(patches.count, config_.hidden_size);
   const std::vector<int64_t> by_head = {patches.count, config_.num_heads, config_.head_dim};
   at::Tensor attended_by_head = attended.view(by_head);
-  ops_.Attention(attended_by_head, queries.view(by_head), keys_values.select(0, 0),
-                 keys_values.select(0, 1));
+  ops_.Attention(attended_by_head, queries.view(by_head), keys_values.select(1, 0),
+                 keys_values.select(1, 1));
   ops_.Linear(projected, attended, weights_.blocks[layer].proj);
   at::Tensor hidden = page.hidden.narrow(0, patches.first, patches.count);
   ops_.Add(hidden, projected);

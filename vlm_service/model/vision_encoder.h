@@ -16,10 +16,10 @@ struct PageEncoding {
   at::Tensor positions;  // [2, num_patches] int32: row, column
   ops::RotaryTable rotary;
   at::Tensor hidden;   // [num_patches, hidden]
-  at::Tensor queries;  // [num_patches, hidden], of the layer a patch comes to next
-  // Keys and values [2, heads, num_patches, head_dim] of even and of odd layers: a layer's parts
-  // read those of all patches while they write those of the next layer. A head's lie together, for
-  // every query reads them all.
+  at::Tensor queries;  // [room, hidden], of the layer a patch comes to next; room = Ops::RoomFor
+  // Keys, then values [room, 2 * hidden], zeros behind the patches, of even and of odd layers: a
+  // layer's parts read those of all patches while they write those of the next layer. Strides do
+  // not depend on the page, so that pages of all sizes share cuDNN's compiled code.
   std::array<at::Tensor, 2> keys_values;
 };
 

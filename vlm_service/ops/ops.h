@@ -52,7 +52,8 @@ class Ops {
   virtual void Clear(at::Tensor& tensor) = 0;
   // Rows whose widest intermediates are to be held at once.
   virtual int64_t WideRows() const = 0;
-  // Rows of memory that attention over `rows` of a chunk may touch, from the first one on.
+  // Rows of memory that attention over `rows` of a chunk or of a page may touch, from the first one
+  // on; keys and values of a page are finite in all of them.
   virtual int64_t RoomFor(int64_t rows) const = 0;
   // Tokens that the block table of a chunk with `tokens` before its end must cover.
   virtual int64_t TableTokens(int64_t tokens) const = 0;

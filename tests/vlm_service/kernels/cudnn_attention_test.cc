@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/vlm_service/kernels/device_array.h"
+#include "tests/vlm_service/kernels/fenced_memory.h"
 
 namespace glyph::vlm::kernels {
 namespace {
@@ -285,6 +286,51 @@ std::vector<Case> AllCases() {
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Cases, CudnnAttentionTest, testing::ValuesIn(AllCases()));
+
+// A page in the vision model's layout, its keys and values at the end of what is mapped, bounded as
+// a much larger one; against the plan of its exact rows.
+TEST(CudnnAttentionFenceTest, TouchesKeysAndValuesNoFurtherThanTheNext128Rows) {
+  ASSERT_TRUE(Attention().ok()) << Attention().status();
+  constexpr int64_t kWidth = 12 * kDim;
+  for (const int64_t rows : {1, 4, 129, 640, 2520, 8000}) {
+    Spec spec;
+    spec.heads = spec.kv_heads = 12;
+    spec.rows_q = spec.rows_k = rows;
+    spec.q = spec.out = {.row = kWidth, .head = kDim};
+    spec.k = spec.v = {.row = 2 * kWidth, .head = kDim};
+    std::mt19937 random(static_cast<uint32_t>(rows));
+    const size_t bound = static_cast<size_t>(QueryBound(rows)) * kWidth;
+    DeviceArray<Bf16> q(RandomValues<Bf16>(bound, random, 1.5f));
+    const auto kv = RandomValues<Bf16>(static_cast<size_t>(rows * 2 * kWidth), random);
+    const int64_t mapped = (rows + 127) / 128 * 128;
+    FencedMemory fenced(static_cast<size_t>(mapped * 2 * kWidth) * sizeof(Bf16));
+    Check(cudaMemcpy(fenced.get(), kv.data(), kv.size() * sizeof(Bf16), cudaMemcpyHostToDevice));
+    DeviceArray<CudnnAttentionRows> actual(std::vector<CudnnAttentionRows>{
+        {.rows_q = static_cast<int32_t>(rows), .rows_k = static_cast<int32_t>(rows)}});
+    DeviceArray<Bf16> out(bound);
+    DeviceArray<Bf16> exact(bound);
+    DeviceArray<char> workspace(size_t{64} << 20);
+    CudnnAttentionArgs args = {.q = q.get(),
+                               .k = fenced.get(),
+                               .v = static_cast<Bf16*>(fenced.get()) + kWidth,
+                               .out = exact.get(),
+                               .rows = actual.get(),
+                               .workspace = workspace.get()};
+    ASSERT_TRUE((*Attention())->Run(spec, args, nullptr).ok());
+    spec.rows = Spec::Rows::kAtMost;
+    spec.rows_q = QueryBound(rows);
+    spec.rows_k = 131072;
+    args.out = out.get();
+    ASSERT_TRUE((*Attention())->Run(spec, args, nullptr).ok());
+
+    const std::vector<Bf16> bounded = out.Read();
+    const std::vector<Bf16> expected = exact.Read();
+
+    for (size_t i = 0; i < static_cast<size_t>(rows * kWidth); ++i) {
+      ASSERT_NEAR(ToFloat(bounded[i]), ToFloat(expected[i]), 1.0f / 32) << i << " of " << rows;
+    }
+  }
+}
 
 TEST(CudnnAttentionSpecTest, BoundsAreFewAndNotBelow) {
   EXPECT_EQ(QueryBound(1), 128);

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <vector>
 
 #include "tests/vlm_service/kernels/attention_reference.h"
+#include "tests/vlm_service/kernels/sanitized.h"
 
 namespace glyph::vlm::kernels {
 namespace {
@@ -195,7 +197,9 @@ TYPED_TEST(PagedDecodeAttentionTest, TheGridAndRepetitionChangeNothing) {
   Batch<TypeParam> batch(kGlyph, kMixedLengths);
   PagedDecodeAttentionParams params = batch.Params();
   const auto first = batch.Run(params);
-  for (const int ctas : {1, 2, 7, 132, 1000, 0, 0}) {
+  const std::vector<int> grids =
+      IsSanitized() ? std::vector<int>{7, 0} : std::vector<int>{1, 2, 7, 132, 1000, 0, 0};
+  for (const int ctas : grids) {
     params.num_ctas = ctas;
     EXPECT_TRUE(SameBits(first, batch.Run(params))) << ctas;
   }

@@ -6,6 +6,7 @@
 
 #include "tests/vlm_service/kernels/device_sampler.h"
 #include "tests/vlm_service/kernels/sampler_reference.h"
+#include "tests/vlm_service/kernels/sanitized.h"
 
 // One launch at a time against the host's Sampler.
 namespace glyph::vlm::kernels {
@@ -16,8 +17,12 @@ constexpr int32_t kVocabs[] = {1, 7, 33, 320, 4097, 50001, kGlyphVocab};
 
 // What rows of logits look like.
 enum class Shape { kFlat, kNormal, kPeaked, kTied, kMasked, kEqual };
-constexpr Shape kShapes[] = {Shape::kFlat, Shape::kNormal, Shape::kPeaked,
-                             Shape::kTied, Shape::kMasked, Shape::kEqual};
+
+std::vector<Shape> Shapes() {
+  if (IsSanitized()) return {Shape::kTied};
+  return {Shape::kFlat, Shape::kNormal, Shape::kPeaked,
+          Shape::kTied, Shape::kMasked, Shape::kEqual};
+}
 
 template <typename T>
 std::vector<T> RowOf(Shape shape, int32_t vocab, std::mt19937& random) {
@@ -78,7 +83,7 @@ template <typename T>
 void CompareShapes(const std::vector<SamplingParams>& params, int32_t vocab, int64_t stride,
                    uint32_t seed, Tally& tally) {
   std::mt19937 random(seed);
-  for (const Shape shape : kShapes) {
+  for (const Shape shape : Shapes()) {
     SCOPED_TRACE(::testing::Message() << "shape " << static_cast<int>(shape));
     std::vector<std::vector<T>> rows;
     for (size_t i = 0; i < params.size(); ++i) rows.push_back(RowOf<T>(shape, vocab, random));
@@ -162,7 +167,7 @@ TEST(Sample, DrawsWhatTheHostDrawsFromGlyphsVocabulary) {
     params.push_back(Drawn(temperature, kGlyphVocab - 1, 1, 1e-4f));
   }
   params[0].num_logprobs = 5;
-  for (uint32_t seed = 10; seed < 14; ++seed) {
+  for (uint32_t seed = 10; seed < (IsSanitized() ? 11 : 14); ++seed) {
     CompareShapes<float>(params, kGlyphVocab, kGlyphVocab, seed, tally);
   }
   CompareShapes<Bf16>(params, kGlyphVocab, kGlyphVocab, 14, tally);

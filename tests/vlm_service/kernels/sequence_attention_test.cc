@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "tests/vlm_service/kernels/attention_reference.h"
+#include "tests/vlm_service/kernels/sanitized.h"
 
 namespace glyph::vlm::kernels {
 namespace {
@@ -155,7 +158,9 @@ TYPED_TEST(SequenceAttentionTest, FullWithOtherRowsThanTokens) {
 }
 
 TYPED_TEST(SequenceAttentionTest, CausalMatchesTheReference) {
-  for (const int first : {0, 1, 63, 100, 1000}) {
+  const std::vector<int> firsts =
+      IsSanitized() ? std::vector<int>{0, 63} : std::vector<int>{0, 1, 63, 100, 1000};
+  for (const int first : firsts) {
     for (const int rows : {1, 15, 17, 64, 128, 129, 300}) {
       EXPECT_LT(CausalError<TypeParam>(first, rows, 6, 2, 64, 16), AttentionTolerance<TypeParam>())
           << rows << " rows from " << first;

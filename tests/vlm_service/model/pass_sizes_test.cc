@@ -44,7 +44,8 @@ PassLimits GlyphLimits() {
 // Hidden state, queries, and the keys and values of two layers; two int32 of bfloat16's size.
 TEST(PassSizes, PageHasSixTensorsOfItsPatches) {
   const int64_t patches = 4 * 21399;
-  EXPECT_EQ(PageValues(GlyphConfig().vision, 21399), patches * (6 * 1536 + 4) + 2048);
+  const int64_t room = 86016;  // that cuDNN may touch
+  EXPECT_EQ(PageValues(GlyphConfig().vision, 21399), patches * (1536 + 4) + room * 5 * 1536 + 2048);
 }
 
 TEST(PassSizes, LongChunkIsTheLargestPass) {

@@ -16,6 +16,7 @@ float ScaleOf(const at::Tensor& q) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(q.size(2))));
 }
 
+using kernels::CudnnAttentionRows;
 using kernels::CudnnAttentionSpec;
 
 // Below this cuDNN's tiles are mostly padding.
@@ -39,25 +40,54 @@ bool CudaOps::TryCudnn(const CudnnAttentionSpec& spec, const kernels::CudnnAtten
   return true;
 }
 
-void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,
-                        const at::Tensor& v) {
-  if (IsCudnnShape(q) && TryCudnn({.mask = CudnnAttentionSpec::Mask::kFull,
-                                   .share_kernels = true,
+// A plan takes some 50 ms: no request waits for one, unless it reads more rows at once than
+// --max-chunk has by default.
+void CudaOps::Prepare(CudnnAttentionSpec spec, int64_t rows, int64_t least, int64_t most) {
+  constexpr int64_t kMostRows = 8192;
+  for (int64_t few = 1; few <= std::min(rows, kMostRows); few = spec.rows_q + 1) {
+    spec.rows_q = kernels::QueryBound(few);
+    for (int64_t tokens = std::max(few, least); tokens <= most; tokens = spec.rows_k + 1) {
+      spec.rows_k = kernels::TokenBound(tokens);
+      if (!cudnn_->Prepare(spec).ok()) return;  // TryCudnn tells
+    }
+  }
+}
+
+const CudnnAttentionRows* CudaOps::StageRows(int64_t rows_q, int64_t rows_k) {
+  const CudnnAttentionRows actual = {.rows_q = static_cast<int32_t>(rows_q),
+                                     .rows_k = static_cast<int32_t>(rows_k)};
+  const std::byte* staged = staging_.Stage(std::as_bytes(std::span(&actual, 1)));
+  return reinterpret_cast<const CudnnAttentionRows*>(staged);
+}
+
+// Pages of fewer patches are bounded as if they had so many, which costs them nothing.
+bool CudaOps::TryCudnnPage(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,
+                           const at::Tensor& v) {
+  constexpr int64_t kFewPatches = 8193;
+  const CudnnAttentionSpec spec = {.mask = CudnnAttentionSpec::Mask::kFull,
+                                   .rows = CudnnAttentionSpec::Rows::kAtMost,
                                    .heads = static_cast<int32_t>(q.size(1)),
                                    .kv_heads = static_cast<int32_t>(k.size(1)),
-                                   .rows_q = q.size(0),
-                                   .rows_k = k.size(0),
+                                   .rows_q = kernels::QueryBound(q.size(0)),
+                                   .rows_k = kernels::TokenBound(std::max(k.size(0), kFewPatches)),
                                    .q = StridesOf(q),
                                    .out = StridesOf(out),
                                    .k = StridesOf(k),
-                                   .v = StridesOf(v)},
-                                  {.q = q.const_data_ptr(),
-                                   .k = k.const_data_ptr(),
-                                   .v = v.const_data_ptr(),
-                                   .out = out.data_ptr(),
-                                   .workspace = cudnn_workspace_})) {
-    return;
+                                   .v = StridesOf(v)};
+  if (cudnn_ != nullptr && !std::exchange(pages_prepared_, true)) {
+    Prepare(spec, page_patches_, kFewPatches, std::max(page_patches_, kFewPatches));
   }
+  return TryCudnn(spec, {.q = q.const_data_ptr(),
+                         .k = k.const_data_ptr(),
+                         .v = v.const_data_ptr(),
+                         .out = out.data_ptr(),
+                         .rows = StageRows(q.size(0), k.size(0)),
+                         .workspace = cudnn_workspace_});
+}
+
+void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& k,
+                        const at::Tensor& v) {
+  if (IsCudnnShape(q) && TryCudnnPage(out, q, k, v)) return;
   CheckCuda(kernels::LaunchFullAttention({.element = ElementOf(q),
                                           .q = q.const_data_ptr(),
                                           .q_row_stride = q.stride(0),
@@ -78,18 +108,6 @@ void CudaOps::Attention(at::Tensor& out, const at::Tensor& q, const at::Tensor& 
             "attention");
 }
 
-// A plan takes some 75 ms: no request waits for one, unless --max-chunk is far above the default.
-void CudaOps::PrepareChunks(CudnnAttentionSpec spec) {
-  constexpr int64_t kMostRows = 8192;
-  for (int64_t rows = 1; rows <= std::min(chunk_rows_, kMostRows); rows = spec.rows_q + 1) {
-    spec.rows_q = kernels::QueryBound(rows);
-    for (int64_t tokens = rows; tokens <= context_tokens_; tokens = spec.rows_k + 1) {
-      spec.rows_k = kernels::TokenBound(tokens);
-      if (!cudnn_->Prepare(spec).ok()) return;  // TryCudnn tells
-    }
-  }
-}
-
 // The bounds of a plan hold for all that is read: q and out have rows up to theirs, and the table's
 // entries beyond the sequence's repeat its first block, whose values are finite.
 bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
@@ -108,16 +126,15 @@ bool CudaOps::TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tens
                              .block_tokens = static_cast<int32_t>(k_cache.size(2)),
                              .num_blocks = k_cache.size(0),
                              .block_stride = k_cache.stride(0)};
-  if (cudnn_ != nullptr && !std::exchange(chunks_prepared_, true)) PrepareChunks(spec);
-  const kernels::CudnnAttentionRows actual = {.rows_q = static_cast<int32_t>(q.size(0)),
-                                              .rows_k = static_cast<int32_t>(rows)};
-  const std::byte* staged = staging_.Stage(std::as_bytes(std::span(&actual, 1)));
+  if (cudnn_ != nullptr && !std::exchange(chunks_prepared_, true)) {
+    Prepare(spec, chunk_rows_, 1, context_tokens_);
+  }
   return TryCudnn(spec, {.q = q.const_data_ptr(),
                          .k = k_cache.const_data_ptr(),
                          .v = v_cache.const_data_ptr(),
                          .out = out.data_ptr(),
                          .block_table = Ints(chunk.blocks),
-                         .rows = reinterpret_cast<const kernels::CudnnAttentionRows*>(staged),
+                         .rows = StageRows(q.size(0), rows),
                          .workspace = cudnn_workspace_});
 }
 

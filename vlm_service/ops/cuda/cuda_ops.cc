@@ -53,7 +53,8 @@ CudaOps::CudaOps(const CudaOpsOptions& options)
       cudnn_workspace_(memory_.Take("workspace", kCudnnBytes)),
       pixels_(memory_.Take("workspace", kPixelBytes)),
       chunk_rows_(options.chunk_rows),
-      context_tokens_(std::min(options.context_tokens, options.kv_tokens)) {
+      context_tokens_(std::min(options.context_tokens, options.kv_tokens)),
+      page_patches_(options.page_patches) {
   CheckCuda(
       cudaMemsetAsync(decode_workspace_, 0, static_cast<size_t>(DecodeBytes(options)), stream_),
       "workspace");

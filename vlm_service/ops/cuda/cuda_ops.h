@@ -25,6 +25,7 @@ struct CudaOpsOptions {
   int64_t max_decode_rows = 0;
   int64_t kv_tokens = 0;       // of the whole cache
   int64_t chunk_rows = 0;      // of a prefill chunk, the most there are
+  int64_t page_patches = 0;    // of a page, the most there are
   int64_t context_tokens = 0;  // of a sequence
   int64_t context_bytes = 0;   // that the driver took for this process before
   int64_t graphs_bytes = 0;    // planned for all graphs
@@ -111,8 +112,11 @@ class CudaOps final : public Ops {
                   bool gated);
   // False: cuDNN does not serve.
   bool TryCudnn(const kernels::CudnnAttentionSpec& spec, const kernels::CudnnAttentionArgs& args);
-  // Builds the plans of all chunks there may be, alike but for their rows.
-  void PrepareChunks(kernels::CudnnAttentionSpec spec);
+  // Builds the plans of up to `rows` queries over `least` to `most` tokens, alike in all else.
+  void Prepare(kernels::CudnnAttentionSpec spec, int64_t rows, int64_t least, int64_t most);
+  // Staged, for as long as a step.
+  const kernels::CudnnAttentionRows* StageRows(int64_t rows_q, int64_t rows_k);
+  bool TryCudnnPage(at::Tensor& out, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
   bool TryCudnnChunk(at::Tensor& out, const at::Tensor& q, const at::Tensor& k_cache,
                      const at::Tensor& v_cache, const ops::PagedChunk& chunk);
 
@@ -131,7 +135,9 @@ class CudaOps final : public Ops {
   std::byte* const pixels_;  // of one page
   const int64_t chunk_rows_;
   const int64_t context_tokens_;
+  const int64_t page_patches_;
   bool chunks_prepared_ = false;
+  bool pages_prepared_ = false;
   bool overlaps_ = false;  // kernels may begin before the last one ends
   std::unique_ptr<kernels::Gemm> gemm_;
   std::unique_ptr<kernels::CudnnAttention> cudnn_;  // null where there is none
