@@ -17,8 +17,7 @@ void Describe(const v1::EstimateResponse& estimate) {
   const char* at_most = estimate.exact() ? "" : "at most ";
   absl::PrintF("pages          %s%d\n", at_most, estimate.pages());
   absl::PrintF("visual tokens  %s%d\n", at_most, estimate.visual_tokens());
-  absl::PrintF("text tokens    %d, %d characters\n", estimate.text_tokens(),
-               estimate.characters());
+  absl::PrintF("text tokens    %d, %d characters\n", estimate.text_tokens(), estimate.characters());
   absl::PrintF("compression    %.2f text tokens a visual token\n", estimate.compression_ratio());
 }
 
@@ -31,8 +30,7 @@ absl::Status Estimate(const EstimateCommandOptions& options) {
   static grpc::ClientContext context;  // the thread that waits for signals outlives this function
   CancelOnInterrupt(context);
   v1::EstimateResponse response;
-  GLYPH_RETURN_IF_ERROR(
-      CallStatus(stub->Estimate(&context, request, &response), options.server));
+  GLYPH_RETURN_IF_ERROR(CallStatus(stub->Estimate(&context, request, &response), options.server));
   if (options.json) {
     PrintJsonLine(response);
   } else {

@@ -5,8 +5,8 @@
 #include "gateway/routing/upstream_error.h"
 
 namespace glyph::gateway {
-RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request,
-                         bool plan_only, absl::Time deadline, Transport transport)
+RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request, bool plan_only,
+                         absl::Time deadline, Transport transport)
     : services_(services),
       request_(std::move(request)),
       plan_only_(plan_only),

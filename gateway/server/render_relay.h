@@ -9,8 +9,8 @@
 
 namespace glyph::gateway {
 
-// One RenderPages or Estimate call: the renderer's events pass to the client one at a time, each read only when
-// the one before is written. Thread-safe.
+// One RenderPages or Estimate call: the renderer's events pass to the client one at a time, each
+// read only when the one before is written. Thread-safe.
 class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
  public:
   struct Transport {

@@ -25,7 +25,8 @@ absl::StatusOr<DecodedImage> DecodeAny(std::string_view file,
   }
   if (file.empty()) return CorruptImage();
   if (file.substr(0, kPngSignature.size()) == kPngSignature) return DecodePng(file, is_cancelled);
-  if (file.substr(0, kJpegSignature.size()) == kJpegSignature) return DecodeJpeg(file, is_cancelled);
+  if (file.substr(0, kJpegSignature.size()) == kJpegSignature)
+    return DecodeJpeg(file, is_cancelled);
   if (IsWebp(file)) return DecodeWebp(file, is_cancelled);
   return rpc::InvalidArgument("IMAGE_UNSUPPORTED", kField,
                               "image.data is neither PNG nor JPEG nor WebP; convert the image");

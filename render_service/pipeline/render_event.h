@@ -34,7 +34,7 @@ struct RenderedPage {
 
 // The end of a document.
 struct RenderSummary {
-  uint32_t pages = 0;  // that were drawn
+  uint32_t pages = 0;     // that were drawn
   bool is_empty = false;  // there was nothing to draw
   uint64_t characters = 0;
   uint64_t replaced_bytes = 0;

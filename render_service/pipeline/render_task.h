@@ -5,8 +5,8 @@
 
 namespace glyph::render {
 
-// One document or image on its way to pages, in steps of a few milliseconds, so that documents share
-// the workers and a cancelled one stops soon. Between steps a task holds no thread. Steps may
+// One document or image on its way to pages, in steps of a few milliseconds, so that documents
+// share the workers and a cancelled one stops soon. Between steps a task holds no thread. Steps may
 // run on different threads, one at a time.
 class RenderTask {
  public:

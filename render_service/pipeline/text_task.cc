@@ -16,7 +16,7 @@ namespace glyph::render {
 namespace {
 
 // How long a step lays out, besides its last window of characters.
-constexpr std::chrono::milliseconds kStepTime{2};
+constexpr std::chrono::milliseconds kStepTime{1};
 
 bool IsOnGrid(const RenderProfile& profile) { return profile.to_grid == ToGrid::kPad; }
 
@@ -70,8 +70,7 @@ absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
   bool is_finished = false;
   do {
     GLYPH_ASSIGN_OR_RETURN(
-        is_finished,
-        layout_->Advance(*tools.shaper, glyphs, DocumentLayout::kWindowCharacters));
+        is_finished, layout_->Advance(*tools.shaper, glyphs, DocumentLayout::kWindowCharacters));
     if (num_pages_ && !layout_->pages().empty()) break;  // to be drawn at once
   } while (!is_finished && std::chrono::steady_clock::now() < end);
   if (!num_pages_ && IsCropped(options_.profile->profile)) MeasurePages(tools.masks);

@@ -43,8 +43,7 @@ PageSize CroppedSize(const RenderProfile& profile, bool is_last_page, PageSize p
                      const PageInk& ink) {
   if (profile.crop_margin_px > 0) {
     const int room = std::min(page.width_px, profile.page_width_px);
-    page.width_px =
-        ink.right_px > 0 ? std::min(room, ink.right_px + profile.crop_margin_px) : room;
+    page.width_px = ink.right_px > 0 ? std::min(room, ink.right_px + profile.crop_margin_px) : room;
     if (is_last_page && ink.bottom_px > 0) {
       page.height_px = std::clamp(ink.bottom_px - 1 + profile.crop_margin_px, 1, page.height_px);
     }

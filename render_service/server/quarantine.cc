@@ -157,8 +157,8 @@ void Quarantine::Strike(const base::Sha256Digest& document, int count) {
     if (other.last_ms < offender->last_ms) offender = &other;
   }
   const absl::Time now = now_();
-  const bool is_known = offender->document == document &&
-                        now - absl::FromUnixMillis(offender->last_ms) < kTime;
+  const bool is_known =
+      offender->document == document && now - absl::FromUnixMillis(offender->last_ms) < kTime;
   offender->document = document;
   offender->strikes = (is_known ? offender->strikes : 0) + count;
   offender->last_ms = absl::ToUnixMillis(now);

@@ -19,9 +19,9 @@ namespace glyph::render {
 class Quarantine {
  public:
   static constexpr int kMaxStrikes = 2;
-  static constexpr absl::Duration kTime = absl::Hours(1);       // after the last strike
+  static constexpr absl::Duration kTime = absl::Hours(1);        // after the last strike
   static constexpr absl::Duration kMaxStep = absl::Seconds(10);  // thousand times a usual one
-  static constexpr int kMaxSteps = 256;                         // at once
+  static constexpr int kMaxSteps = 256;                          // at once
 
   // Notes one step from construction to destruction. The quarantine outlives it.
   class Step {

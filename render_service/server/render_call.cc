@@ -192,6 +192,7 @@ RenderCall::Actions RenderCall::NextActions() {
     if (task_ && !status_ && !is_step_running_ && has_room) {
       is_step_running_ = true;
       actions.submit = true;
+      actions.spent = busy_;
     }
     return actions;
   }
@@ -216,7 +217,7 @@ void RenderCall::Perform(const Actions& actions) {
     StartWrite(actions.message);
   }
   if (actions.submit) {
-    environment_.pool.Submit([this](WorkerTools& tools) { RunStep(tools); });
+    environment_.pool.Submit([this](WorkerTools& tools) { RunStep(tools); }, actions.spent);
   }
   if (actions.finish) Finish(rpc::ToGrpcStatus(*actions.finish));
 }

@@ -46,7 +46,8 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
   void OnDone() override;
 
  private:
-  // An event on its way to the client. The pixels of a page are copied into a strip when it goes out.
+  // An event on its way to the client. The pixels of a page are copied into a strip when it goes
+  // out.
   struct Outgoing {
     RenderEvent event;
     std::vector<v1::RenderResponse> messages;
@@ -58,6 +59,7 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
     Outgoing* write = nullptr;
     v1::RenderResponse* message = nullptr;  // of `write`
     bool submit = false;
+    std::chrono::nanoseconds spent = {};  // by the steps before
     std::optional<absl::Status> finish;
   };
 
@@ -82,7 +84,7 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
   std::unique_ptr<RenderTask> task_ GLYPH_GUARDED_BY(mutex_);  // its content belongs to the step
   bool is_step_running_ GLYPH_GUARDED_BY(mutex_) = false;      // or queued
   std::deque<Outgoing> outbox_ GLYPH_GUARDED_BY(mutex_);
-  size_t next_message_ GLYPH_GUARDED_BY(mutex_) = 0;           // of the front entry
+  size_t next_message_ GLYPH_GUARDED_BY(mutex_) = 0;  // of the front entry
   bool is_writing_ GLYPH_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> status_ GLYPH_GUARDED_BY(mutex_);  // how the call ends
   bool is_finished_ GLYPH_GUARDED_BY(mutex_) = false;

@@ -46,7 +46,8 @@ absl::StatusOr<std::unique_ptr<RenderTask>> RenderInput::MakeTask() {
   if (!has_started_) return StartExpected();
   digest_ = hash_.Finish();
   if (start_.kind() == v1::SOURCE_KIND_IMAGE) {
-    return std::unique_ptr<RenderTask>(std::make_unique<ImageTask>(std::move(data_), start_.plan_only()));
+    return std::unique_ptr<RenderTask>(
+        std::make_unique<ImageTask>(std::move(data_), start_.plan_only()));
   }
   const uint32_t max_pages = start_.options().max_pages();
   return std::unique_ptr<RenderTask>(std::make_unique<TextTask>(

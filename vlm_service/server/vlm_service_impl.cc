@@ -70,10 +70,10 @@ grpc::ServerUnaryReactor* VlmServiceImpl::CountTokens(grpc::CallbackServerContex
   auto* reactor = context->DefaultReactor();
   const std::string& text = request->text();
   if (text.size() > kMaxCountedBytes) {
-    reactor->Finish(rpc::ToGrpcStatus(rpc::InvalidArgument(
-        "INPUT_TOO_LARGE", "text",
-        absl::StrCat("text has ", text.size(), " bytes; at most ", kMaxCountedBytes,
-                     " are counted in one call"))));
+    reactor->Finish(rpc::ToGrpcStatus(
+        rpc::InvalidArgument("INPUT_TOO_LARGE", "text",
+                             absl::StrCat("text has ", text.size(), " bytes; at most ",
+                                          kMaxCountedBytes, " are counted in one call"))));
     return reactor;
   }
   response->set_tokens(static_cast<uint64_t>(environment_.prompts.CountTextTokens(text)));
