@@ -124,7 +124,7 @@ Drawn Draw(const std::string& text, std::shared_ptr<const ResolvedProfile> profi
 
 int NumRandomProfiles() {
   const char* count = std::getenv("GLYPH_RANDOM_DOCUMENTS");
-  return count == nullptr ? 60 : std::atoi(count);
+  return count == nullptr ? 40 : std::atoi(count);
 }
 
 TEST(PlanBoundTest, BoundsCroppedPages) {

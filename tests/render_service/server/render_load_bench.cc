@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -16,6 +17,8 @@
 #include <vector>
 
 #include "proto/base/logging.h"
+#include "render_service/pipeline/image_task.h"
+#include "render_service/pipeline/text_task.h"
 #include "tests/render_service/server/render_test_server.h"
 
 namespace glyph::render {
@@ -150,6 +153,42 @@ std::vector<std::string> Images() {
   const char* paths = std::getenv("GLYPH_BENCH_IMAGES");
   std::istringstream words(paths == nullptr ? "" : paths);
   return {std::istream_iterator<std::string>(words), {}};
+}
+
+double ProcessorMs() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) * 1e-6;
+}
+
+// How long a cancelled call waits for its worker, however busy the machine is.
+void LongestSteps(const std::string& name, RenderTask& task, WorkerTools& tools) {
+  std::vector<double> ms;
+  while (true) {
+    const double start = ProcessorMs();
+    const auto event = task.Step(tools);
+    ms.push_back(ProcessorMs() - start);
+    if (!event.ok() || std::holds_alternative<RenderSummary>(*event)) break;
+  }
+  Print("processor time of a step, " + name, ms);
+}
+
+TEST(RenderLoadBench, TellsHowLongStepsAre) {
+  const auto catalog = ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  const auto profile = catalog->Find("noto-1024").value();
+  WorkerTools tools;
+  for (const auto& [name, text] : {std::pair{"English, 7 MB", Repeated(kEnglish, 7 << 20)},
+                                   {"Devanagari, 7 MB", Repeated(kDevanagari, 7 << 20)},
+                                   {"Arabic, 7 MB", Repeated(kArabic, 7 << 20)},
+                                   {"one line of 16 MB", std::string(16 << 20, 'm')}}) {
+    TextTask task(text, {.profile = profile, .max_pages = 256});
+    LongestSteps(name, task, tools);
+  }
+  for (const std::string& image : Images()) {
+    std::ifstream file(image, std::ios::binary);
+    ImageTask task({std::istreambuf_iterator<char>(file), {}});
+    LongestSteps(image, task, tools);
+  }
 }
 
 TEST(RenderLoadBench, TellsHowLongClientsWait) {
