@@ -25,12 +25,15 @@ class RpcGenerateCall final : public GenerateCall {
   const std::shared_ptr<GenerateStream> stream_;
 };
 
-// What one GetModel call needs until its answer.
-struct PendingModel {
+// What one unary call needs until its answer.
+template <typename Request, typename Response>
+struct Pending {
   grpc::ClientContext context;
-  v1::GetModelRequest request;
-  v1::GetModelResponse response;
+  Request request;
+  Response response;
 };
+using PendingModel = Pending<v1::GetModelRequest, v1::GetModelResponse>;
+using PendingCount = Pending<v1::CountTokensRequest, v1::CountTokensResponse>;
 
 }  // namespace
 
@@ -53,6 +56,18 @@ void RpcVlmClient::GetModel(absl::Time deadline, ModelCallback done) {
       [pending, done = std::move(done)](const grpc::Status& status) {
         if (!status.ok()) return done(FromUpstream(Upstream::kVlm, rpc::FromGrpcStatus(status)));
         done(std::move(*pending->response.mutable_model()));
+      });
+}
+
+void RpcVlmClient::CountTokens(std::string text, absl::Time deadline, CountCallback done) {
+  auto pending = std::make_shared<PendingCount>();
+  pending->context.set_deadline(absl::ToChronoTime(deadline));
+  pending->request.set_text(std::move(text));
+  stub_->async()->CountTokens(
+      &pending->context, &pending->request, &pending->response,
+      [pending, done = std::move(done)](const grpc::Status& status) {
+        if (!status.ok()) return done(FromUpstream(Upstream::kVlm, rpc::FromGrpcStatus(status)));
+        done(pending->response.tokens());
       });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <string>
 
 #include "gateway/routing/vlm_client.h"
 #include "glyph/v1/vlm.grpc.pb.h"
@@ -15,6 +16,7 @@ class RpcVlmClient final : public VlmClient {
   std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
                                          StreamListener<v1::GenerateResponse> listener) override;
   void GetModel(absl::Time deadline, ModelCallback done) override;
+  void CountTokens(std::string text, absl::Time deadline, CountCallback done) override;
 
  private:
   const std::unique_ptr<v1::VlmService::Stub> stub_;

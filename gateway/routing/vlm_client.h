@@ -1,6 +1,8 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -28,11 +30,14 @@ class GenerateCall {
 class VlmClient {
  public:
   using ModelCallback = std::function<void(absl::StatusOr<v1::Model>)>;
+  using CountCallback = std::function<void(absl::StatusOr<uint64_t>)>;
   virtual ~VlmClient() = default;
   virtual std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
                                                  StreamListener<v1::GenerateResponse> listener) = 0;
   // `done` runs once, on any thread.
   virtual void GetModel(absl::Time deadline, ModelCallback done) = 0;
+  // Tokens of a text of at most 512 KiB. `done` runs once, on any thread.
+  virtual void CountTokens(std::string text, absl::Time deadline, CountCallback done) = 0;
 };
 
 }  // namespace glyph::gateway

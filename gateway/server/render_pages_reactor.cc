@@ -16,7 +16,8 @@ class RenderPagesReactor final : public grpc::ServerWriteReactor<v1::RenderPages
   RenderPagesReactor(ServerServices& services, const grpc::CallbackServerContext& context,
                      const v1::RenderPagesRequest& request)
       : relay_(std::make_shared<RenderRelay>(
-            services, request, UpstreamDeadline(services.flow.now(), ClientDeadline(context)),
+            services, request, /*plan_only=*/false,
+            UpstreamDeadline(services.flow.now(), ClientDeadline(context)),
             RenderRelay::Transport{
                 [this](v1::RenderResponse event) { Write(std::move(event)); },
                 [this](const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }})) {

@@ -5,10 +5,11 @@
 #include "gateway/routing/upstream_error.h"
 
 namespace glyph::gateway {
-RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request,
+RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request, bool plan_only,
                          absl::Time deadline, Transport transport)
     : services_(services),
       request_(std::move(request)),
+      plan_only_(plan_only),
       deadline_(deadline),
       transport_(std::move(transport)),
       render_(0, "document.text") {}
@@ -40,6 +41,7 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   start.set_kind(v1::SOURCE_KIND_TEXT);
   start.set_request_id(ticket_->request_id());
   *start.mutable_options() = options;
+  start.set_plan_only(plan_only_);
   StreamListener<v1::RenderResponse> listener;
   listener.on_event = [self = shared_from_this()](v1::RenderResponse event) {
     self->Post([relay = self.get(), event = std::move(event)]() mutable {

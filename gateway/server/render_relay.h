@@ -9,8 +9,8 @@
 
 namespace glyph::gateway {
 
-// One RenderPages call: the renderer's events pass to the client one at a time, each read only when
-// the one before is written. Thread-safe.
+// One RenderPages or Estimate call: the renderer's events pass to the client one at a time, each
+// read only when the one before is written. Thread-safe.
 class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
  public:
   struct Transport {
@@ -18,9 +18,9 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
     std::function<void(const absl::Status&)> finish;  // once, last
   };
 
-  // `request` is valid. `services` outlives the relay.
-  RenderRelay(ServerServices& services, v1::RenderPagesRequest request, absl::Time deadline,
-              Transport transport);
+  // `request` is valid. `services` outlives the relay. `plan_only`: no page is drawn.
+  RenderRelay(ServerServices& services, v1::RenderPagesRequest request, bool plan_only,
+              absl::Time deadline, Transport transport);
 
   void Start();
   void OnWritten(bool ok);
@@ -35,6 +35,7 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
 
   ServerServices& services_;
   v1::RenderPagesRequest request_;
+  const bool plan_only_;
   const absl::Time deadline_;
   const Transport transport_;
   Strand strand_;

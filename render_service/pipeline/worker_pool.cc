@@ -34,12 +34,22 @@ int WorkerPool::num_taken_seats() const {
   return num_taken_;
 }
 
-void WorkerPool::Submit(Job job) {
+void WorkerPool::Submit(Job job, std::chrono::nanoseconds spent) {
   {
     base::MutexLock lock(mutex_);
-    jobs_.push_back(std::move(job));
+    (spent < kYouth ? young_ : old_).push_back(std::move(job));
   }
   changed_.NotifyOne();
+}
+
+WorkerPool::Job WorkerPool::NextJob() {
+  constexpr int kMostYoungInRow = 3;
+  const bool takes_old = young_.empty() || (!old_.empty() && num_young_in_row_ >= kMostYoungInRow);
+  num_young_in_row_ = takes_old ? 0 : num_young_in_row_ + 1;
+  std::deque<Job>& jobs = takes_old ? old_ : young_;
+  Job job = std::move(jobs.front());
+  jobs.pop_front();
+  return job;
 }
 
 void WorkerPool::Work() {
@@ -48,10 +58,9 @@ void WorkerPool::Work() {
     Job job;
     {
       base::MutexLock lock(mutex_);
-      while (jobs_.empty() && !is_closing_) changed_.Wait(mutex_);
-      if (jobs_.empty()) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
+      while (!HasJob() && !is_closing_) changed_.Wait(mutex_);
+      if (!HasJob()) return;
+      job = NextJob();
     }
     job(tools);
   }

@@ -219,6 +219,15 @@ grpc::ServerUnaryReactor* FakeVlmService::GetModel(grpc::CallbackServerContext* 
   return reactor;
 }
 
+grpc::ServerUnaryReactor* FakeVlmService::CountTokens(grpc::CallbackServerContext* context,
+                                                      const v1::CountTokensRequest* request,
+                                                      v1::CountTokensResponse* response) {
+  response->set_tokens(request->text().size() / 2);
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
 grpc::ServerWriteReactor<v1::WatchStatsResponse>* FakeVlmService::WatchStats(
     grpc::CallbackServerContext*, const v1::WatchStatsRequest*) {
   return new StatsCall();

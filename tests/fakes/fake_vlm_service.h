@@ -14,9 +14,9 @@
 namespace glyph::fakes {
 
 // vlm_service without a model, on a free port of 127.0.0.1: takes every page and answers each
-// prompt with `Behaviour::answer`, as often as n says, from where forced_output_ids end. Token i of
-// an answer has the log-probability -i, and those asked for besides follow by -1 each. Can stop or
-// fail after any number of events. Thread-safe.
+// prompt with `Behaviour::answer`, as often as n says, from where forced_output_ids end. A text
+// has a token for each two bytes of it. Token i of an answer has the log-probability -i, and those
+// asked for besides follow by -1 each. Can stop or fail after any number of events. Thread-safe.
 class FakeVlmService final : public v1::VlmService::CallbackService {
  public:
   static constexpr size_t kNever = std::numeric_limits<size_t>::max();
@@ -56,6 +56,9 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override;
+  grpc::ServerUnaryReactor* CountTokens(grpc::CallbackServerContext* context,
+                                        const v1::CountTokensRequest* request,
+                                        v1::CountTokensResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchStatsResponse>* WatchStats(
       grpc::CallbackServerContext* context, const v1::WatchStatsRequest* request) override;
 

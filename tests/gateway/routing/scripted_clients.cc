@@ -66,4 +66,8 @@ void ScriptedVlmClient::GetModel(absl::Time, ModelCallback done) {
   model_calls.push_back(std::move(done));
 }
 
+void ScriptedVlmClient::CountTokens(std::string text, absl::Time, CountCallback done) {
+  done(text.size());  // no flow of these tests counts
+}
+
 }  // namespace glyph::gateway

@@ -56,6 +56,7 @@ class ScriptedVlmClient final : public VlmClient {
   std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
                                          StreamListener<v1::GenerateResponse> listener) override;
   void GetModel(absl::Time deadline, ModelCallback done) override;
+  void CountTokens(std::string text, absl::Time deadline, CountCallback done) override;
 
   std::vector<std::shared_ptr<ScriptedGenerate>> calls;
   std::vector<ModelCallback> model_calls;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -153,6 +154,15 @@ TEST(ImageDecoderTest, SurvivesMutations) {
         EXPECT_EQ(image->rgb.size(), size_t{3} * image->width_px * image->height_px);
       }
     }
+  }
+}
+
+TEST(ImageDecoderTest, StopsWhenItIsCancelled) {
+  const std::atomic<bool> is_cancelled = true;
+  for (const char* name : {"rgb8.png", "rgb420.jpg", "lossy.webp"}) {
+    EXPECT_EQ(DecodeImage(ReadFile(std::string(kFolder) + name), is_cancelled).status().code(),
+              absl::StatusCode::kCancelled)
+        << name;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <latch>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace glyph::render {
@@ -39,6 +40,30 @@ TEST(WorkerPoolTest, RunsJobsOfOneWorkerInOrder) {
   }
   ASSERT_EQ(order.size(), 100u);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(WorkerPoolTest, RunsYoungDocumentsFirstButLetsNoneStarve) {
+  std::string order;
+  {
+    WorkerPool pool(1, 1);
+    std::latch is_busy(1), all_submitted(1);
+    pool.Submit(
+        [&](WorkerTools&) {
+          is_busy.count_down();
+          all_submitted.wait();
+        },
+        WorkerPool::kYouth);
+    is_busy.wait();
+    for (int i = 0; i < 3; ++i) {
+      pool.Submit([&](WorkerTools&) { order += 'o'; }, WorkerPool::kYouth);
+    }
+    for (int i = 0; i < 5; ++i) {
+      pool.Submit([&](WorkerTools&) { order += 'y'; },
+                  WorkerPool::kYouth - std::chrono::nanoseconds(1));
+    }
+    all_submitted.count_down();
+  }
+  EXPECT_EQ(order, "yyyoyyoo");
 }
 
 TEST(WorkerPoolTest, RunsJobsOfSeveralWorkersAtOnce) {
