@@ -30,6 +30,18 @@ std::optional<LineSpan> LastOpportunity(const PlainWindow& window, const BreakRu
   return std::nullopt;
 }
 
+void AddClusters(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
+  const auto pens = window.pens();
+  line.clusters.reserve(span.end - span.begin);
+  for (size_t i = span.begin; i < span.end; ++i) {
+    AddCluster({.source_begin = window.source(i),
+                .source_end = window.source(i + 1),
+                .x = static_cast<int16_t>(pens[i] - pens[span.begin]),
+                .width = static_cast<int16_t>(pens[i + 1] - pens[i])},
+               line);
+  }
+}
+
 }  // namespace
 
 std::optional<LineSpan> BreakPlainLine(const PlainWindow& window, const BreakRules& rules,
@@ -58,6 +70,7 @@ void MeasurePlainLine(const PlainWindow& window, const LineSpan& span, VisualLin
   const auto pens = window.pens();
   line.glyphs.clear();
   line.boxes.clear();
+  line.clusters.clear();
   line.source_begin = window.source(span.begin);
   line.source_end = window.source(span.end);
   line.width_px = static_cast<int32_t>(pens[span.end] - pens[span.begin]);
@@ -75,6 +88,7 @@ void PlacePlainGlyphs(const PlainWindow& window, const LineSpan& span, VisualLin
     out += IsWhite(window, i) ? 0 : 1;
   }
   line.glyphs.resize(static_cast<size_t>(out - line.glyphs.data()));
+  if (line.has_clusters) AddClusters(window, span, line);
 }
 
 }  // namespace glyph::render

@@ -74,7 +74,9 @@ absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
   is_laid_out_ = plan.max_pages == 0;
   if (plan.max_pages > 0) {
     layout_.emplace(*source_, options_.profile->profile,
-                    LayoutOptions{.max_pages = plan.max_pages, .num_pages = plan.max_pages});
+                    LayoutOptions{.max_pages = plan.max_pages,
+                                  .num_pages = plan.max_pages,
+                                  .has_clusters = options_.has_clusters});
   }
   return RenderEvent(plan);
 }
@@ -113,7 +115,8 @@ absl::StatusOr<RenderEvent> TextTask::DrawNextPage(FontTools& tools) {
                                   .height_px = image.height_px,
                                   .channels = 1,
                                   .pixels = std::move(image.pixels),
-                                  .lines = std::move(layout.lines)});
+                                  .lines = std::move(layout.lines),
+                                  .clusters = std::move(layout.clusters)});
 }
 
 RenderSummary TextTask::Summarize() const {

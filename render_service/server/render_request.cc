@@ -51,7 +51,8 @@ absl::StatusOr<std::unique_ptr<RenderTask>> RenderInput::MakeTask() {
   return std::unique_ptr<RenderTask>(std::make_unique<TextTask>(
       std::move(data_), TextTaskOptions{.profile = profile_,
                                         .lenient_utf8 = start_.options().lenient_utf8(),
-                                        .max_pages = max_pages == 0 ? kMaxPages : max_pages}));
+                                        .max_pages = max_pages == 0 ? kMaxPages : max_pages,
+                                        .has_clusters = start_.options().exact_source_map()}));
 }
 
 absl::Status RenderInput::Start(const v1::RenderStart& start) {
