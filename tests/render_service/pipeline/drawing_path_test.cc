@@ -1,24 +1,18 @@
-// The fast path gives the bytes of the reference path.
+// The fast path gives the bytes of the reference path, and every build the same.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "render_service/pipeline/image_task.h"
 #include "render_service/pipeline/text_task.h"
+#include "tests/render_service/pipeline/golden_pages.h"
 #include "tests/render_service/pipeline/odd_profiles.h"
 #include "tests/render_service/pipeline/random_text.h"
 
 namespace glyph::render {
 namespace {
-
-// GLYPH_RANDOM_DOCUMENTS: how many documents are drawn; 300 when unset.
-int NumDocuments() {
-  const char* count = std::getenv("GLYPH_RANDOM_DOCUMENTS");
-  return count != nullptr ? std::atoi(count) : 300;
-}
 
 std::string Describe(const RenderEvent& event) {
   std::string text;
@@ -85,6 +79,7 @@ class DrawingPathTest : public ::testing::Test {
                              : MaxVisualTokens(page->width_px, page->height_px);
         ++pages;
         ASSERT_TRUE(page->pixels == std::get<RenderedPage>(*expected).pixels);
+        if (golden_ != nullptr) golden_->Add(*page);
         ASSERT_TRUE(page->clusters == std::get<RenderedPage>(*expected).clusters);
       }
       if (!std::holds_alternative<RenderSummary>(*event)) continue;
@@ -106,15 +101,22 @@ class DrawingPathTest : public ::testing::Test {
       ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
   std::vector<std::shared_ptr<const ResolvedProfile>> profiles_ = OddProfiles(*catalog_);
   WorkerTools tools_;
+  GoldenPages* golden_ = nullptr;  // of the pages drawn, if they have one
 };
 
 TEST_F(DrawingPathTest, GivesTheSameBytesForRandomDocuments) {
-  for (int seed = 0; seed < NumDocuments(); ++seed) {
+  GoldenPages golden;
+  golden_ = &golden;
+  for (int seed = 0; seed < NumRandomDocuments(); ++seed) {
     const std::string text = RandomText(static_cast<uint32_t>(seed)).Document();
     SCOPED_TRACE(testing::Message() << "document " << seed);
     // Documents of one profile after the other, so that workers keep their fonts.
     ExpectSameBytes(text, profiles_[static_cast<size_t>(seed) / 4 % profiles_.size()]);
     if (HasFatalFailure()) return;
+    const int num_done = seed + 1;
+    if (num_done % GoldenPages::kDocuments == 0) {
+      golden.EndDocuments(num_done - GoldenPages::kDocuments);
+    }
   }
 }
 

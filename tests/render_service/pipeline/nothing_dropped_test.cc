@@ -4,7 +4,6 @@
 #include <unicode/uchar.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -130,8 +129,7 @@ class NothingDroppedTest : public ::testing::TestWithParam<bool> {
 
 TEST_P(NothingDroppedTest, InRandomDocuments) {
   const auto profiles = OddProfiles(*catalog_);
-  const uint32_t num_documents = std::getenv("GLYPH_LONG") != nullptr ? 10000 : 200;
-  for (uint32_t seed = 0; seed < num_documents; ++seed) {
+  for (uint32_t seed = 0; seed < static_cast<uint32_t>(NumRandomDocuments()); ++seed) {
     SCOPED_TRACE(testing::Message() << "document " << seed);
     Check(RandomText(seed).Document(), *profiles[seed / 4 % profiles.size()]);
     if (HasFailure()) return;
