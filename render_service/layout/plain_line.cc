@@ -30,16 +30,24 @@ std::optional<LineSpan> LastOpportunity(const PlainWindow& window, const BreakRu
   return std::nullopt;
 }
 
+// What AddCluster (visual_line.h) of one after the other gives.
 void AddClusters(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
   const auto pens = window.pens();
-  line.clusters.reserve(span.end - span.begin);
+  line.clusters.resize(span.end - span.begin);
+  PlacedCluster* out = line.clusters.data();
   for (size_t i = span.begin; i < span.end; ++i) {
-    AddCluster({.source_begin = window.source(i),
-                .source_end = window.source(i + 1),
-                .x = static_cast<int16_t>(pens[i] - pens[span.begin]),
-                .width = static_cast<int16_t>(pens[i + 1] - pens[i])},
-               line);
+    const auto width = static_cast<int16_t>(pens[i + 1] - pens[i]);
+    if (window.source(i) < window.source(i + 1)) {
+      out->source_begin = window.source(i);
+      out->source_end = window.source(i + 1);
+      out->x = static_cast<int16_t>(pens[i] - pens[span.begin]);
+      out->width = width;
+      ++out;
+    } else if (out != line.clusters.data()) {
+      out[-1].width = static_cast<int16_t>(out[-1].width + width);
+    }
   }
+  line.clusters.resize(static_cast<size_t>(out - line.clusters.data()));
 }
 
 }  // namespace

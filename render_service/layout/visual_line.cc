@@ -100,6 +100,7 @@ void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const Li
 }
 
 void PrependMarker(const VisualLine& marker, VisualLine& line) {
+  if (line.is_blank) line.clusters.clear();
   const int shift = line.left_px - marker.left_px;
   for (PlacedGlyph& glyph : line.glyphs) glyph.x = static_cast<int16_t>(glyph.x + shift);
   for (PlacedBox& box : line.boxes) box.x = static_cast<int16_t>(box.x + shift);

@@ -29,6 +29,7 @@ class RunWriter {
   RunWriter(uint32_t page_index, int line_height_px) {
     map_.set_page_index(page_index);
     map_.set_line_height_px(static_cast<uint32_t>(line_height_px));
+    sizes_.reserve(kMaxClustersInMessage);
   }
 
   size_t num_clusters() const { return sizes_.size(); }
@@ -38,32 +39,33 @@ class RunWriter {
   void Add(const PlacedCluster& cluster, int y) {
     const int right = cluster.x + cluster.width;
     const int begin = cluster.is_rtl ? right : cluster.x;
-    const bool goes_on = map_.runs_size() > 0 && y == y_ && cluster.source_begin == source_end_ &&
+    const bool goes_on = num_in_run_ > 0 && y == y_ && cluster.source_begin == source_end_ &&
                          begin == x_ && cluster.is_rtl == is_rtl_;
     if (!goes_on) {
+      EndRun();
       map_.add_runs(cluster.source_begin - source_end_);
       map_.add_runs(static_cast<uint32_t>(y - y_));
       map_.add_runs(static_cast<uint32_t>(begin));
-      map_.add_runs(cluster.is_rtl ? 1 : 0);
+      y_ = y;
+      is_rtl_ = cluster.is_rtl;
     }
-    uint32_t& n = *(map_.mutable_runs()->end() - 1);
-    n += 2;
-    y_ = y;
+    ++num_in_run_;
     source_end_ = cluster.source_end;
     x_ = cluster.is_rtl ? cluster.x : right;
-    is_rtl_ = cluster.is_rtl;
     sizes_.push_back(
         {cluster.source_end - cluster.source_begin, static_cast<uint32_t>(cluster.width)});
   }
 
   v1::SourceMap Finish() {
+    EndRun();
     const auto codes = MakePalette();
     std::string& out = *map_.mutable_clusters();
     out.assign((sizes_.size() + 1) / 2, '\0');
+    char* const halves = out.data();
     for (size_t i = 0; i < sizes_.size(); ++i) {
       const ClusterSize& size = sizes_[i];
       const uint8_t code = size.IsSmall() ? codes[size.Number()] : 0;
-      out[i / 2] = static_cast<char>(static_cast<uint8_t>(out[i / 2]) | code << 4 * (i % 2));
+      halves[i / 2] = static_cast<char>(i % 2 == 0 ? code : halves[i / 2] | code << 4);
       if (code > 0) continue;
       map_.add_rare(size.bytes);
       map_.add_rare(size.width);
@@ -72,6 +74,10 @@ class RunWriter {
   }
 
  private:
+  void EndRun() {
+    if (num_in_run_ > 0) map_.add_runs(2 * std::exchange(num_in_run_, 0) + (is_rtl_ ? 1 : 0));
+  }
+
   using Codes = std::array<uint8_t, ClusterSize::kNumSmall>;
 
   // Gives the commonest sizes codes from 1 on.
@@ -97,6 +103,7 @@ class RunWriter {
 
   v1::SourceMap map_;
   std::vector<ClusterSize> sizes_;
+  uint32_t num_in_run_ = 0;  // clusters of the last run, until it ends
   int y_ = 0;                // of the run
   uint32_t source_end_ = 0;  // of the last cluster
   int x_ = 0;                // where the next one of the run begins
