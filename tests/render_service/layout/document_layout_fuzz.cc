@@ -50,9 +50,10 @@ struct Tools {
   }
 };
 
-// In the order of the source, inside the line's bytes and right of its left edge.
+// In the order of the source, inside the line's bytes and right of its left edge. A line that holds
+// nothing but an inserted dotted circle has none.
 void CheckClusters(const PageLayout& page, const PlacedLine& line) {
-  GLYPH_CHECK(line.first_cluster < line.end_cluster && line.end_cluster <= page.clusters.size());
+  GLYPH_CHECK(line.first_cluster <= line.end_cluster && line.end_cluster <= page.clusters.size());
   uint32_t source = line.source_begin;
   for (uint32_t i = line.first_cluster; i < line.end_cluster; ++i) {
     const PlacedCluster& cluster = page.clusters[i];
