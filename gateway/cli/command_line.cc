@@ -120,6 +120,7 @@ void AddRenderAndStatus(CLI::App& app, CommandLine& line) {
   line.render_app->add_option("--file", line.render.file, "a UTF-8 text; - is stdin")->required();
   line.render_app->add_option("-o,--output", line.render.folder, "folder of the pages")->required();
   line.render_app->add_flag("--view", line.render.view, "outline every line on the pages");
+  line.render_app->add_option("--find", line.render.find, "print where this text stands");
   AddRender(*line.render_app, line.render.render);
   AddServer(*line.render_app, line.render.server);
   line.status_app = app.add_subcommand("status", "services, model, load and memory");

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "gateway/cli/source_boxes.h"
 #include "proto/rpc/error.h"
 
 namespace glyph::gateway::cli {
@@ -21,11 +22,12 @@ absl::Status Unwritable(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<PageFolder> PageFolder::Create(const std::string& folder, bool view) {
+absl::StatusOr<PageFolder> PageFolder::Create(const std::string& folder,
+                                              PageFolderOptions options) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return Unwritable(folder);
-  return PageFolder(folder, view);
+  return PageFolder(folder, std::move(options));
 }
 
 absl::Status PageFolder::Add(const v1::RenderResponse& event) {
@@ -37,10 +39,12 @@ absl::Status PageFolder::Add(const v1::RenderResponse& event) {
     case v1::RenderResponse::kStrip:
       pixels_.append(event.strip().pixels());
       return absl::OkStatus();
-    case v1::RenderResponse::kSourceMap:
-      boxes_.insert(boxes_.end(), event.source_map().boxes().begin(),
-                    event.source_map().boxes().end());
+    case v1::RenderResponse::kSourceMap: {
+      GLYPH_ASSIGN_OR_RETURN(const std::vector<v1::SourceBox> boxes,
+                             ReadSourceMap(event.source_map()));
+      boxes_.insert(boxes_.end(), boxes.begin(), boxes.end());
       return absl::OkStatus();
+    }
     case v1::RenderResponse::kDone:
       GLYPH_RETURN_IF_ERROR(EndPage());
       GLYPH_RETURN_IF_ERROR(WriteContactSheet());
@@ -65,17 +69,26 @@ absl::Status PageFolder::EndPage() {
   if (pixels_.empty() || pixels_.size() != size_t{page_.width_px()} * page_.height_px()) {
     return absl::InternalError("a page came with too few or too many pixels");
   }
-  for (const v1::SourceBox& box : boxes_) {
+  UseBoxes();
+  contact_sheet_.Add(page_.width_px(), page_.height_px(), pixels_);
+  return WritePng(pages_.back()["file"], page_.width_px(), page_.height_px(), pixels_);
+}
+
+void PageFolder::UseBoxes() {
+  if (!options_.find.empty()) {
+    for (const v1::SourceBox& box : FindText(options_.source, options_.find, boxes_)) {
+      places_.push_back({pages_.back()["file"], box});
+    }
+  }
+  for (const v1::SourceBox& box : JoinBoxes(boxes_)) {
     pages_.back()["boxes"].push_back({{"source_begin", box.source_begin()},
                                       {"source_end", box.source_end()},
                                       {"x_px", box.x_px()},
                                       {"y_px", box.y_px()},
                                       {"width_px", box.width_px()},
                                       {"height_px", box.height_px()}});
-    if (view_) DrawBox(box);
+    if (options_.view) DrawBox(box);
   }
-  contact_sheet_.Add(page_.width_px(), page_.height_px(), pixels_);
-  return WritePng(pages_.back()["file"], page_.width_px(), page_.height_px(), pixels_);
 }
 
 absl::Status PageFolder::WriteContactSheet() {

@@ -18,7 +18,10 @@ absl::Status Render(const RenderCommandOptions& options) {
   GLYPH_ASSIGN_OR_RETURN(*request.mutable_document()->mutable_text(),
                          ReadInput(options.file, kMaxDocumentBytes));
   *request.mutable_render() = options.render;
-  GLYPH_ASSIGN_OR_RETURN(PageFolder pages, PageFolder::Create(options.folder, options.view));
+  request.mutable_render()->set_exact_source_map(true);
+  GLYPH_ASSIGN_OR_RETURN(
+      PageFolder pages,
+      PageFolder::Create(options.folder, {options.view, options.find, request.document().text()}));
   const auto stub = Connect(options.server);
   static grpc::ClientContext context;  // the thread that waits for signals outlives this function
   CancelOnInterrupt(context);
@@ -31,6 +34,10 @@ absl::Status Render(const RenderCommandOptions& options) {
     }
   }
   GLYPH_RETURN_IF_ERROR(CallStatus(stream->Finish(), options.server));
+  for (const auto& [file, box] : pages.places()) {
+    std::printf("%s: %ux%u px at (%u, %u)\n", file.c_str(), box.width_px(), box.height_px(),
+                box.x_px(), box.y_px());
+  }
   std::printf("%d pages in %s\n", pages.num_pages(), options.folder.c_str());
   return absl::OkStatus();
 }

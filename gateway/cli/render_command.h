@@ -10,6 +10,7 @@ struct RenderCommandOptions {
   std::string file;    // "-": stdin
   std::string folder;  // created when missing
   bool view = false;   // draw the boxes of the source map on the pages
+  std::string find;    // print where this text stands, unless it is empty
   v1::RenderOptions render;
 };
 

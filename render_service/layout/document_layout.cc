@@ -34,7 +34,8 @@ DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& pr
       paginator_(profile_, options.num_pages),
       hard_line_{source.content_begin(), source.content_begin(), source.content_begin()},
       position_(source.content_begin()) {
-  if (profile_.styles) styler_.emplace(source_, profile_);
+  line_.has_clusters = options_.has_clusters && options_.num_pages > 0;
+  if (profile_.styles) styler_.emplace(source_, profile_, line_.has_clusters);
 }
 
 absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* glyphs,

@@ -23,6 +23,8 @@ struct LayoutOptions {
   // Pages of the document, which decide their heights. 0: not known yet, so rows are only counted,
   // and pages have neither lines nor heights.
   uint32_t num_pages = 0;
+  // Pages filled tell where every cluster lies.
+  bool has_clusters = false;
 };
 
 // Lays a document out in slices, so that a long one shares its worker. Time is linear in the text:

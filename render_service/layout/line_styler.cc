@@ -26,12 +26,14 @@ LineSpan VisiblePart(const ShapedText& shaped) {
 
 }  // namespace
 
-LineStyler::LineStyler(const SourceText& source, const RenderProfile& profile)
+LineStyler::LineStyler(const SourceText& source, const RenderProfile& profile, bool has_clusters)
     : source_(source.bytes()),
       styles_(*profile.styles),
       text_width_px_(profile.text_width_px()),
       em_px_(static_cast<int>(std::lround(profile.font.size_px))),
-      reader_(source.bytes(), source.content_begin()) {}
+      reader_(source.bytes(), source.content_begin()) {
+  marker_.has_clusters = has_clusters;
+}
 
 bool LineStyler::Next(TextShaper& shaper, TextOddities& oddities) {
   const std::optional<StructuredLine> line = reader_.Next();

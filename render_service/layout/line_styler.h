@@ -17,8 +17,8 @@ namespace glyph::render {
 // Not thread-safe; shapers may change from line to line, as in DocumentLayout.
 class LineStyler {
  public:
-  // `source` outlives the styler. The profile has styles.
-  LineStyler(const SourceText& source, const RenderProfile& profile);
+  // `source` outlives the styler. The profile has styles. `has_clusters`: of the markers.
+  LineStyler(const SourceText& source, const RenderProfile& profile, bool has_clusters);
 
   // Goes to the next hard line; false after the last. Adds what is odd in its marker.
   bool Next(TextShaper& shaper, TextOddities& oddities);

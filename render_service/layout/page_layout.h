@@ -28,6 +28,17 @@ struct PlacedBox {
   int16_t y = 0;  // baseline
 };
 
+// Characters drawn as one, and the box that their advance gives them on their line.
+struct PlacedCluster {
+  uint32_t source_begin = 0;  // bytes, half-open
+  uint32_t source_end = 0;
+  int16_t x = 0;  // left edge
+  int16_t width = 0;
+  bool is_rtl = false;  // what follows in the source stands to the left
+
+  friend bool operator==(const PlacedCluster&, const PlacedCluster&) = default;
+};
+
 // A visual line that leaves ink: its source bytes [source_begin, source_end) lie in the box
 // [x, x + width) x [y, y + height) px.
 struct PlacedLine {
@@ -39,6 +50,8 @@ struct PlacedLine {
   int16_t height = 0;
   uint32_t first_glyph = 0;  // into PageLayout::glyphs
   uint32_t end_glyph = 0;
+  uint32_t first_cluster = 0;  // into PageLayout::clusters
+  uint32_t end_cluster = 0;
 };
 
 // All that is needed to draw a page with the profile's font; plain data.
@@ -49,6 +62,7 @@ struct PageLayout {
   std::vector<PlacedGlyph> glyphs;
   std::vector<PlacedBox> boxes;
   std::vector<PlacedLine> lines;
+  std::vector<PlacedCluster> clusters;  // in the order of the source; empty unless asked for
 };
 
 }  // namespace glyph::render

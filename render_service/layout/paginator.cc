@@ -52,6 +52,11 @@ void Paginator::PlaceLine(const VisualLine& line) {
   page_.glyphs.resize(first_glyph + line.glyphs.size());
   std::transform(line.glyphs.begin(), line.glyphs.end(), page_.glyphs.begin() + first_glyph, place);
   for (const PlacedBox& box : line.boxes) page_.boxes.push_back(place(box));
+  const auto first_cluster = static_cast<uint32_t>(page_.clusters.size());
+  page_.clusters.insert(page_.clusters.end(), line.clusters.begin(), line.clusters.end());
+  for (size_t i = first_cluster; i < page_.clusters.size(); ++i) {
+    page_.clusters[i].x = static_cast<int16_t>(page_.clusters[i].x + left);
+  }
   page_.lines.push_back(
       {.source_begin = line.source_begin,
        .source_end = line.source_end,
@@ -60,7 +65,9 @@ void Paginator::PlaceLine(const VisualLine& line) {
        .width = static_cast<int16_t>(std::min(line.width_px, profile_.padded_width_px() - left)),
        .height = static_cast<int16_t>(std::lround(profile_.line_pitch_px)),
        .first_glyph = first_glyph,
-       .end_glyph = static_cast<uint32_t>(page_.glyphs.size())});
+       .end_glyph = static_cast<uint32_t>(page_.glyphs.size()),
+       .first_cluster = first_cluster,
+       .end_cluster = static_cast<uint32_t>(page_.clusters.size())});
 }
 
 void Paginator::AddBlankLine() {

@@ -30,6 +30,26 @@ std::optional<LineSpan> LastOpportunity(const PlainWindow& window, const BreakRu
   return std::nullopt;
 }
 
+// What AddCluster (visual_line.h) of one after the other gives.
+void AddClusters(const PlainWindow& window, const LineSpan& span, VisualLine& line) {
+  const auto pens = window.pens();
+  line.clusters.resize(span.end - span.begin);
+  PlacedCluster* out = line.clusters.data();
+  for (size_t i = span.begin; i < span.end; ++i) {
+    const auto width = static_cast<int16_t>(pens[i + 1] - pens[i]);
+    if (window.source(i) < window.source(i + 1)) {
+      out->source_begin = window.source(i);
+      out->source_end = window.source(i + 1);
+      out->x = static_cast<int16_t>(pens[i] - pens[span.begin]);
+      out->width = width;
+      ++out;
+    } else if (out != line.clusters.data()) {
+      out[-1].width = static_cast<int16_t>(out[-1].width + width);
+    }
+  }
+  line.clusters.resize(static_cast<size_t>(out - line.clusters.data()));
+}
+
 }  // namespace
 
 std::optional<LineSpan> BreakPlainLine(const PlainWindow& window, const BreakRules& rules,
@@ -58,6 +78,7 @@ void MeasurePlainLine(const PlainWindow& window, const LineSpan& span, VisualLin
   const auto pens = window.pens();
   line.glyphs.clear();
   line.boxes.clear();
+  line.clusters.clear();
   line.source_begin = window.source(span.begin);
   line.source_end = window.source(span.end);
   line.width_px = static_cast<int32_t>(pens[span.end] - pens[span.begin]);
@@ -75,6 +96,7 @@ void PlacePlainGlyphs(const PlainWindow& window, const LineSpan& span, VisualLin
     out += IsWhite(window, i) ? 0 : 1;
   }
   line.glyphs.resize(static_cast<size_t>(out - line.glyphs.data()));
+  if (line.has_clusters) AddClusters(window, span, line);
 }
 
 }  // namespace glyph::render

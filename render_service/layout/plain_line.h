@@ -15,7 +15,8 @@ std::optional<LineSpan> BreakPlainLine(const PlainWindow& window, const BreakRul
                                        size_t begin, int width_px, WrapMode wrap,
                                        bool paragraph_ends);
 
-// BuildVisualLine (visual_line.h) of a plain window in two steps: all but the glyphs, then these.
+// BuildVisualLine (visual_line.h) of a plain window in two steps: all but the glyphs and clusters,
+// then these.
 void MeasurePlainLine(const PlainWindow& window, const LineSpan& span, VisualLine& line);
 void PlacePlainGlyphs(const PlainWindow& window, const LineSpan& span, VisualLine& line);
 

@@ -99,6 +99,10 @@ class PenStepper {
     if (IsSpace(window_.kinds()[i])) ++num_spaces_;
     return Quarters(pen);
   }
+  // Where the pen is behind cluster `i`, which has been asked for last.
+  int32_t After(size_t i) const {
+    return Quarters(window_.pens()[i + 1] - begin_ - num_spaces_ * shrink_);
+  }
   // Of a length in the units of advances. Less than a thousandth of a quarter is a rounding error.
   int32_t Quarters(double units) const {
     return static_cast<int32_t>(std::floor(units * quarters_per_unit_ + 1e-3));
@@ -116,6 +120,19 @@ PlacedGlyph PlaceGlyph(uint32_t glyph, UpstreamKind kind, int32_t quarters, int1
   const uint32_t id = kind == UpstreamKind::kMark ? glyph | kMarkShade : glyph;
   return {WithQuarters(id, static_cast<uint32_t>(quarters & 3)),
           static_cast<int16_t>(quarters >> 2), y};
+}
+
+// Adds a cluster of `source`, half-open, between two pens. The box of the last one of a line ends
+// behind its ink. Spaces that had to give more than they have are nothing wide.
+void AddCluster(std::pair<uint32_t, uint32_t> source, int32_t left_quarters, int32_t right_quarters,
+                bool is_last, VisualLine& line) {
+  const int32_t x = left_quarters >> 2;
+  const int32_t right = (right_quarters + (is_last ? 3 : 0)) >> 2;
+  AddCluster({.source_begin = source.first,
+              .source_end = source.second,
+              .x = static_cast<int16_t>(x),
+              .width = static_cast<int16_t>(std::max(right - x, 0))},
+             line);
 }
 
 int32_t WidthPx(const UpstreamWindow& window, const LineSpan& span, double units_per_px) {
@@ -179,15 +196,18 @@ void BuildUpstreamLine(const DisplayText& text, const ShapedText& shaped,
   const LineSpan& span = upstream.span;
   line.boxes.clear();
   line.glyphs.clear();
+  line.clusters.clear();
   PenStepper pen(window, upstream, units_per_px);
   for (size_t i = span.begin; i < span.end; ++i) {
     const ShapedCluster& cluster = shaped.clusters[i];
-    if (i == span.begin) {
-      line.source_begin = text.characters[cluster.first_character].source_begin;
-    }
+    const uint32_t source_begin = text.characters[cluster.first_character].source_begin;
+    if (i == span.begin) line.source_begin = source_begin;
     line.source_end = text.characters[cluster.end_character - 1].source_end;
     CountOddities(text, shaped, cluster, oddities);
     const int32_t quarters = pen.Next(i);
+    if (line.has_clusters) {
+      AddCluster({source_begin, line.source_end}, quarters, pen.After(i), i + 1 == span.end, line);
+    }
     const UpstreamKind kind = window.kinds()[i];
     if (kind == UpstreamKind::kMissing) {
       for (uint32_t c = cluster.first_character; c < cluster.end_character; ++c) {
@@ -217,6 +237,10 @@ void PlaceUpstreamGlyphs(const PlainWindow& plain, const UpstreamWindow& window,
   PenStepper pen(window, upstream, units_per_px);
   for (size_t i = upstream.span.begin; i < upstream.span.end; ++i) {
     const int32_t quarters = pen.Next(i);
+    if (line.has_clusters) {
+      AddCluster({plain.source(i), plain.source(i + 1)}, quarters, pen.After(i),
+                 i + 1 == upstream.span.end, line);
+    }
     if (plain.glyph(i) == 0) continue;
     line.glyphs.push_back(PlaceGlyph(plain.glyph(i), window.kinds()[i], quarters, 0));
   }

@@ -30,14 +30,16 @@ std::optional<UpstreamLine> BreakAtSpaces(const UpstreamWindow& window, size_t b
 std::optional<UpstreamLine> BreakBetweenCharacters(const UpstreamWindow& window, size_t begin,
                                                    double width, bool paragraph_ends);
 
-// Replaces `line`, except left_px, by `upstream`, a line of `window`, which was filled from `text`
-// and `shaped`. Clusters stand in logical order, as upstream knows no other, on quarters of a pixel
-// (page_layout.h). Adds to `oddities`.
+// Replaces `line`, except left_px and has_clusters, by `upstream`, a line of `window`, which was
+// filled from `text` and `shaped`. Clusters stand in logical order, as upstream knows no other, on
+// quarters of a pixel (page_layout.h); their boxes, on the pixels that they begin in. Adds to
+// `oddities`.
 void BuildUpstreamLine(const DisplayText& text, const ShapedText& shaped,
                        const UpstreamWindow& window, const UpstreamLine& upstream,
                        double units_per_px, VisualLine& line, TextOddities& oddities);
 
-// The same of a `window` filled from `plain`, in two steps: all but the glyphs, then these.
+// The same of a `window` filled from `plain`, in two steps: all but the glyphs and clusters, then
+// these.
 void MeasureUpstreamLine(const PlainWindow& plain, const UpstreamWindow& window,
                          const LineSpan& span, double units_per_px, VisualLine& line);
 void PlaceUpstreamGlyphs(const PlainWindow& plain, const UpstreamWindow& window,

@@ -39,7 +39,32 @@ void PlaceCluster(const ShapedText& shaped, const ShapedCluster& cluster, Visual
   line.width_px += cluster.advance;
 }
 
+// The clusters of `span`, whose left edges in visual order `lefts` holds.
+void AddClusters(const DisplayText& text, const ShapedText& shaped, const LineSpan& span,
+                 const std::vector<int32_t>& lefts, VisualLine& line) {
+  for (size_t i = span.begin; i < span.end; ++i) {
+    const ShapedCluster& cluster = shaped.clusters[i];
+    AddCluster({.source_begin = text.characters[cluster.first_character].source_begin,
+                .source_end = text.characters[cluster.end_character - 1].source_end,
+                .x = static_cast<int16_t>(lefts[i - span.begin]),
+                .width = static_cast<int16_t>(cluster.advance),
+                .is_rtl = cluster.bidi_level % 2 != 0},
+               line);
+  }
+}
+
 }  // namespace
+
+void AddCluster(const PlacedCluster& cluster, VisualLine& line) {
+  if (cluster.source_begin < cluster.source_end) {
+    line.clusters.push_back(cluster);
+  } else if (!line.clusters.empty()) {
+    PlacedCluster& last = line.clusters.back();
+    const int right = std::max(last.x + last.width, cluster.x + cluster.width);
+    last.x = std::min(last.x, cluster.x);
+    last.width = static_cast<int16_t>(right - last.x);
+  }
+}
 
 void CountOddities(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
                    TextOddities& oddities) {
@@ -57,6 +82,7 @@ void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const Li
                      VisualLine& line, TextOddities& oddities) {
   line.glyphs.clear();
   line.boxes.clear();
+  line.clusters.clear();
   line.width_px = 0;
   line.is_blank = true;
   if (span.begin == span.end) return;
@@ -64,18 +90,24 @@ void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const Li
   const ShapedCluster& last = shaped.clusters[span.end - 1];
   line.source_begin = text.characters[first.first_character].source_begin;
   line.source_end = text.characters[last.end_character - 1].source_end;
+  std::vector<int32_t> lefts(span.end - span.begin);
   for (const size_t i : VisualOrder(shaped, span)) {
     CountOddities(text, shaped, shaped.clusters[i], oddities);
+    lefts[i - span.begin] = line.width_px;
     PlaceCluster(shaped, shaped.clusters[i], line);
   }
+  if (line.has_clusters) AddClusters(text, shaped, span, lefts, line);
 }
 
 void PrependMarker(const VisualLine& marker, VisualLine& line) {
+  if (line.is_blank) line.clusters.clear();
   const int shift = line.left_px - marker.left_px;
   for (PlacedGlyph& glyph : line.glyphs) glyph.x = static_cast<int16_t>(glyph.x + shift);
   for (PlacedBox& box : line.boxes) box.x = static_cast<int16_t>(box.x + shift);
+  for (PlacedCluster& cluster : line.clusters) cluster.x = static_cast<int16_t>(cluster.x + shift);
   line.glyphs.insert(line.glyphs.begin(), marker.glyphs.begin(), marker.glyphs.end());
   line.boxes.insert(line.boxes.begin(), marker.boxes.begin(), marker.boxes.end());
+  line.clusters.insert(line.clusters.begin(), marker.clusters.begin(), marker.clusters.end());
   line.left_px = marker.left_px;
   line.width_px += shift;
   line.source_begin = marker.source_begin;

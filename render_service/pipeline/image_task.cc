@@ -66,7 +66,8 @@ RenderedPage ImageTask::MakePage() {
           .height_px = image_->height_px,
           .channels = 3,
           .pixels = std::move(image_->rgb),
-          .lines = {}};
+          .lines = {},
+          .clusters = {}};
 }
 
 }  // namespace glyph::render

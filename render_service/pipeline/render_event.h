@@ -27,9 +27,10 @@ struct RenderedPage {
   bool is_on_grid = false;  // both sides are multiples of 28; the model resizes other pages
   int width_px = 0;
   int height_px = 0;
-  int channels = 1;               // 1 gray or 3 RGB
-  std::vector<uint8_t> pixels;    // [height_px, width_px, channels]
-  std::vector<PlacedLine> lines;  // where the source lies; empty for uploads
+  int channels = 1;                     // 1 gray or 3 RGB
+  std::vector<uint8_t> pixels;          // [height_px, width_px, channels]
+  std::vector<PlacedLine> lines;        // where the source lies; empty for uploads
+  std::vector<PlacedCluster> clusters;  // of the lines, if asked for
 };
 
 // The end of a document.

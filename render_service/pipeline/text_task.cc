@@ -86,7 +86,9 @@ absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
     layout_->pages().clear();
   } else {
     layout_.emplace(*source_, options_.profile->profile,
-                    LayoutOptions{.max_pages = plan.max_pages, .num_pages = plan.max_pages});
+                    LayoutOptions{.max_pages = plan.max_pages,
+                                  .num_pages = plan.max_pages,
+                                  .has_clusters = options_.has_clusters});
   }
   return RenderEvent(plan);
 }
@@ -154,7 +156,8 @@ absl::StatusOr<RenderEvent> TextTask::DrawNextPage(FontTools& tools) {
                                   .height_px = image.height_px,
                                   .channels = 1,
                                   .pixels = std::move(image.pixels),
-                                  .lines = std::move(layout.lines)});
+                                  .lines = std::move(layout.lines),
+                                  .clusters = std::move(layout.clusters)});
 }
 
 RenderSummary TextTask::Summarize() const {

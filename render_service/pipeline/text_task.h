@@ -21,8 +21,9 @@ enum class DrawingPath {
 struct TextTaskOptions {
   std::shared_ptr<const ResolvedProfile> profile;
   bool lenient_utf8 = false;
-  uint32_t max_pages = 0;  // 1 to 256
-  bool plan_only = false;  // draws nothing: the summary follows the plan
+  uint32_t max_pages = 0;     // 1 to 256
+  bool plan_only = false;     // draws nothing: the summary follows the plan
+  bool has_clusters = false;  // of the pages
   DrawingPath path = DrawingPath::kFast;
 };
 

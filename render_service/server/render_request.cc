@@ -54,7 +54,8 @@ absl::StatusOr<std::unique_ptr<RenderTask>> RenderInput::MakeTask() {
       std::move(data_), TextTaskOptions{.profile = profile_,
                                         .lenient_utf8 = start_.options().lenient_utf8(),
                                         .max_pages = max_pages == 0 ? kMaxPages : max_pages,
-                                        .plan_only = start_.plan_only()}));
+                                        .plan_only = start_.plan_only(),
+                                        .has_clusters = start_.options().exact_source_map()}));
 }
 
 const char* RenderInput::source_field() const {

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "render_service/layout/render_profile.h"
+#include "render_service/server/source_map.h"
 
 namespace glyph::render {
 namespace {
 
 // Pixels of one strip, which leaves room for the message around them below 1 MiB.
 constexpr size_t kMaxStripBytes = (1 << 20) - 1024;
-constexpr int kMaxBoxesInMessage = 8192;
 
 using Responses = std::vector<v1::RenderResponse>;
 
@@ -48,20 +48,9 @@ void AddStrips(const RenderedPage& page, Responses& out) {
   }
 }
 
-void AddSourceMap(const RenderedPage& page, Responses& out) {
-  v1::SourceMap* map = nullptr;
-  for (const PlacedLine& line : page.lines) {
-    if (map == nullptr || map->boxes_size() == kMaxBoxesInMessage) {
-      map = out.emplace_back().mutable_source_map();
-      map->set_page_index(page.index);
-    }
-    v1::SourceBox& box = *map->add_boxes();
-    box.set_source_begin(line.source_begin);
-    box.set_source_end(line.source_end);
-    box.set_x_px(static_cast<uint32_t>(line.x));
-    box.set_y_px(static_cast<uint32_t>(line.y));
-    box.set_width_px(static_cast<uint32_t>(line.width));
-    box.set_height_px(static_cast<uint32_t>(line.height));
+void AddSourceMaps(const RenderedPage& page, Responses& out) {
+  for (v1::SourceMap& map : MakeSourceMaps(page)) {
+    *out.emplace_back().mutable_source_map() = std::move(map);
   }
 }
 
@@ -99,7 +88,7 @@ std::vector<v1::RenderResponse> ToResponses(const RenderEvent& event,
   if (const auto* page = std::get_if<RenderedPage>(&event)) {
     AddHeader(*page, out);
     AddStrips(*page, out);
-    AddSourceMap(*page, out);
+    AddSourceMaps(*page, out);
   }
   if (const auto* summary = std::get_if<RenderSummary>(&event)) AddDone(*summary, busy, out);
   return out;

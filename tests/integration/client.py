@@ -36,6 +36,21 @@ def request(*parts, **fields):
     return gateway_pb2.AskRequest(parts=parts, **fields)
 
 
+def read_runs(source_map):
+    """(begin, end, left, top, width) of every cluster of a SourceMap, as page.proto says."""
+    offset = top = i = 0
+    rare = iter(source_map.rare)
+    numbers = iter(source_map.runs)
+    for skip, down, x, n in zip(numbers, numbers, numbers, numbers):
+        offset, top = offset + skip, top + down
+        for i in range(i, i + n // 2):
+            code = source_map.clusters[i // 2] >> 4 * (i % 2) & 15
+            length, width = source_map.palette[2 * code - 2:2 * code] if code else (next(rare), next(rare))
+            yield offset, offset + length, x - width if n % 2 else x, top, width
+            offset, x = offset + length, x - width if n % 2 else x + width
+        i += 1
+
+
 @dataclasses.dataclass
 class Answer:
     """Everything one Ask call sent. The order of events has been checked."""

@@ -5,7 +5,8 @@ import unittest
 
 import grpc
 import services
-from client import Answer, Client, Failure, Vlm, collect, document, image, outcome, request, text
+from client import (Answer, Client, Failure, Vlm, collect, document, image, outcome, read_runs, request,
+                    text)
 from golden import multi_page_documents, one_page_documents
 from google.protobuf import descriptor_pb2
 from health.v1 import health_pb2, health_pb2_grpc
@@ -91,6 +92,19 @@ class AskTest(unittest.TestCase):
         boxes = [b for e in call if e.WhichOneof("event") == "source_map" for b in e.source_map.boxes]
         covered = b"".join(PAGE["text"].encode()[b.source_begin:b.source_end] for b in boxes)
         self.assertEqual(b"".join(covered.split()), b"".join(PAGE["text"].encode().split()))
+
+    def test_exact_source_map_gives_every_character_a_box(self):
+        call = client.stub.Ask(request(document(PAGE["text"]), text("Read the page."),
+                                       render={"exact_source_map": True}, include_source_map=True), timeout=60)
+        maps = [e.source_map for e in call if e.WhichOneof("event") == "source_map"]
+        clusters = [c for source_map in maps for c in read_runs(source_map)]
+        source = PAGE["text"].encode()
+        covered = b"".join(source[begin:end] for begin, end, *_ in clusters)
+        self.assertEqual(b"".join(covered.split()), b"".join(source.split()))
+        # All of nano's glyphs are of whole characters, from left to right.
+        for (begin, end, left, top, width), (after, _, next_left, next_top, _) in zip(clusters, clusters[1:]):
+            source[begin:end].decode()
+            self.assertTrue(width > 0 and (next_top > top or (after == end and next_left == left + width)))
 
     def test_ask_stream_in_chunks_answers_as_ask(self):
         data = PAGES["text"].encode()

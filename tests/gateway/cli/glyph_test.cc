@@ -207,9 +207,11 @@ TEST_F(GlyphTest, CancelsTheCallAtCtrlC) {
 
 TEST_F(GlyphTest, RendersIntoAFolder) {
   const std::string out = folder_ + "/deep/pages";
-  const auto result =
-      RunGlyph({"render", "--server", address(), "--file", File("a", "one\ftwo"), "-o", out});
+  const auto result = RunGlyph({"render", "--server", address(), "--file", File("a", "one\ftwo"),
+                                "-o", out, "--find", "one"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(render_->starts().at(0).options().exact_source_map());
+  EXPECT_THAT(result.out, HasSubstr("page-0001.png: 20x20 px at (0, 0)\n"));
   EXPECT_TRUE(std::filesystem::exists(out + "/page-0001.png"));
   EXPECT_TRUE(std::filesystem::exists(out + "/page-0002.png"));
   EXPECT_TRUE(std::filesystem::exists(out + "/contact-sheet.png"));

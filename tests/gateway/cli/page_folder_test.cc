@@ -34,13 +34,15 @@ class PageFolderTest : public ::testing::Test {
   }
 
   absl::Status Write(const std::vector<v1::RenderResponse>& events, bool view) {
-    PageFolder folder = PageFolder::Create(path_, view).value();
+    PageFolder folder = PageFolder::Create(path_, {view, "cd", "abcdefg"}).value();
     for (const v1::RenderResponse& event : events) {
       if (absl::Status status = folder.Add(event); !status.ok()) return status;
     }
     v1::RenderResponse done;
     done.mutable_done();
-    return folder.Add(done);
+    const absl::Status status = folder.Add(done);
+    places_ = folder.places();
+    return status;
   }
 
   std::string Read(const std::string& name) const {
@@ -49,6 +51,7 @@ class PageFolderTest : public ::testing::Test {
     return bytes.str();
   }
 
+  std::vector<PageFolder::Place> places_;
   const std::string path_ = ::testing::TempDir() + "page_folder_" + std::to_string(getpid());
 };
 
@@ -63,6 +66,9 @@ TEST_F(PageFolderTest, WritesPagesMapAndContactSheet) {
   const auto map = nlohmann::json::parse(Read("map.json"));
   EXPECT_EQ(map["pages"][0]["boxes"][0]["source_end"], 7);
   EXPECT_EQ(map["pages"][0]["boxes"][0]["width_px"], 4);
+  ASSERT_EQ(places_.size(), 1u);
+  EXPECT_EQ(places_[0].file, "page-0001.png");
+  EXPECT_EQ(places_[0].box.width_px(), 4u);
 }
 
 TEST_F(PageFolderTest, OutlinesBoxesForTheViewer) {

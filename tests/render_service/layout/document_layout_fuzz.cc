@@ -50,6 +50,20 @@ struct Tools {
   }
 };
 
+// In the order of the source, inside the line's bytes and right of its left edge. A line that holds
+// nothing but an inserted dotted circle has none.
+void CheckClusters(const PageLayout& page, const PlacedLine& line) {
+  GLYPH_CHECK(line.first_cluster <= line.end_cluster && line.end_cluster <= page.clusters.size());
+  uint32_t source = line.source_begin;
+  for (uint32_t i = line.first_cluster; i < line.end_cluster; ++i) {
+    const PlacedCluster& cluster = page.clusters[i];
+    GLYPH_CHECK(source <= cluster.source_begin && cluster.source_begin < cluster.source_end);
+    GLYPH_CHECK(cluster.x >= line.x && cluster.width >= 0);
+    source = cluster.source_end;
+  }
+  GLYPH_CHECK(source <= line.source_end);
+}
+
 void CheckPage(const PageLayout& page, const RenderProfile& profile, size_t source_bytes) {
   GLYPH_CHECK(page.width_px == profile.padded_width_px() && page.height_px % kGridPx == 0);
   GLYPH_CHECK(page.height_px > 0 && page.height_px <= profile.page_height_max_px);
@@ -59,6 +73,7 @@ void CheckPage(const PageLayout& page, const RenderProfile& profile, size_t sour
     GLYPH_CHECK(line.x >= 0 && line.width >= 0 && line.x + line.width <= page.width_px);
     GLYPH_CHECK(line.y >= 0 && line.height > 0 && line.y < page.height_px);
     GLYPH_CHECK(line.first_glyph <= line.end_glyph && line.end_glyph <= page.glyphs.size());
+    CheckClusters(page, line);
   }
 }
 
@@ -67,7 +82,8 @@ void CheckPage(const PageLayout& page, const RenderProfile& profile, size_t sour
 std::optional<std::vector<PageLayout>> LayOut(const SourceText& source,
                                               const RenderProfile& profile, Tools& tools,
                                               uint32_t num_pages) {
-  DocumentLayout layout(source, profile, {.max_pages = kMaxPages, .num_pages = num_pages});
+  DocumentLayout layout(source, profile,
+                        {.max_pages = kMaxPages, .num_pages = num_pages, .has_clusters = true});
   while (true) {
     const auto finished =
         layout.Advance(*tools.shaper, num_pages == 0 ? &*tools.glyphs : nullptr, 500);

@@ -69,6 +69,28 @@ TEST(VisualLineTest, LeavesNoInkForWhiteSpace) {
   EXPECT_EQ(line.glyphs[0].x, 10);
 }
 
+TEST(VisualLineTest, PlacesClustersInTheOrderOfTheSource) {
+  Line characters("aBC12", "01122");
+  characters.text.characters[4].source_begin = 5;  // the second of two that stand for a byte
+  VisualLine line;
+  line.has_clusters = true;
+  BuildVisualLine(characters.text, characters.shaped, {0, 5, 5}, line, characters.oddities);
+  const std::vector<PlacedCluster> expected = {
+      {0, 1, 0, 10, false}, {1, 2, 40, 10, true}, {2, 3, 30, 10, true}, {3, 4, 10, 20, false}};
+  EXPECT_EQ(line.clusters, expected);
+}
+
+TEST(VisualLineTest, EndsTheSourceOfABlankLineWithItsMarker) {
+  VisualLine marker = Line("-", "0").Build({0, 1, 1}), line;
+  line.has_clusters = true;
+  Line spaces("   ", "000");
+  BuildVisualLine(spaces.text, spaces.shaped, {1, 3, 3}, line, spaces.oddities);
+  EXPECT_EQ(line.clusters.size(), 2u);
+  PrependMarker(marker, line);
+  EXPECT_EQ(line.source_end, 1u);
+  EXPECT_TRUE(line.clusters.empty());
+}
+
 TEST(VisualLineTest, CountsWhatIsOdd) {
   Line line("abcd", "0000");
   line.text.characters[0].is_box = line.shaped.glyphs[0].is_box = true;  // control character

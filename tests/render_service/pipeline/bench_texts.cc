@@ -129,4 +129,21 @@ std::string Devanagari(size_t bytes) {
   return text;
 }
 
+std::string Arabic(size_t bytes) {
+  constexpr const char* kWords[] = {"\u0645\u0631\u062D\u0628\u0627",
+                                    "\u0641\u064A",
+                                    "\u0627\u0644\u0639\u0627\u0644\u0645",
+                                    "\u0645\u0646",
+                                    "\u0627\u0644\u0643\u062A\u0627\u0628",
+                                    "\u0661\u0669\u0668\u0664",
+                                    "\u0639\u0644\u0649",
+                                    "\u0627\u0644\u0645\u062F\u064A\u0646\u0629"};
+  std::string text;
+  for (size_t words = 1; text.size() < bytes; ++words) {
+    text += kWords[words * 5 % std::size(kWords)];
+    text += words % 80 == 0 ? "\n" : words % 11 == 0 ? "\u060C " : " ";
+  }
+  return text;
+}
+
 }  // namespace glyph::render

@@ -9,5 +9,6 @@ std::string EnglishProse(size_t bytes);  // common words by their frequency, in 
 std::string ChineseProse(size_t bytes);  // 3,000 ideographs, some much more often than others
 std::string Markdown(size_t bytes);      // headings, prose, lists, tables and code
 std::string Devanagari(size_t bytes);    // every line has to be shaped
+std::string Arabic(size_t bytes);        // from right to left, with numbers
 
 }  // namespace glyph::render

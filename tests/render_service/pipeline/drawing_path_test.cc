@@ -1,23 +1,18 @@
-// The fast path gives the bytes of the reference path.
+// The fast path gives the bytes of the reference path, and every build the same.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "render_service/pipeline/image_task.h"
 #include "render_service/pipeline/text_task.h"
+#include "tests/render_service/pipeline/golden_pages.h"
+#include "tests/render_service/pipeline/odd_profiles.h"
 #include "tests/render_service/pipeline/random_text.h"
 
 namespace glyph::render {
 namespace {
-
-// GLYPH_RANDOM_DOCUMENTS: how many documents are drawn; 300 when unset.
-int NumDocuments() {
-  const char* count = std::getenv("GLYPH_RANDOM_DOCUMENTS");
-  return count != nullptr ? std::atoi(count) : 300;
-}
 
 std::string Describe(const RenderEvent& event) {
   std::string text;
@@ -58,53 +53,13 @@ std::string Describe(const RenderEvent& event) {
 
 class DrawingPathTest : public ::testing::Test {
  protected:
-  // A shipped profile with a font size, a geometry and rules of its own.
-  std::shared_ptr<const ResolvedProfile> Odd(uint8_t number, double size_px, double pitch_px,
-                                             int width_px, int margin_px, WrapMode wrap,
-                                             PageHeights heights) {
-    auto odd = std::make_shared<ResolvedProfile>(*catalog_->Find("nano").value());
-    odd->fingerprint[0] = number;
-    RenderProfile& profile = odd->profile;
-    profile.font.size_px = size_px;
-    profile.line_pitch_px = pitch_px;
-    profile.page_width_px = width_px;
-    profile.margin_left_px = profile.margin_right_px = margin_px;
-    profile.max_lines = 0;
-    profile.page_height_max_px = 560;
-    profile.wrap = wrap;
-    profile.heights = heights;
-    return odd;
-  }
-
-  // `profile` with styles.
-  std::shared_ptr<const ResolvedProfile> Styled(uint8_t number, const ResolvedProfile& profile) {
-    auto styled = std::make_shared<ResolvedProfile>(profile);
-    styled->fingerprint[0] = number;
-    styled->profile.styles = TextStyles{.heading_rows_before = 1,
-                                        .list_indent_px = 40,
-                                        .quote_indent_px = 20,
-                                        .code_cell_px = 9,
-                                        .table_column_max_px = 120,
-                                        .table_gap_px = 6};
-    return styled;
-  }
-
-  // glyph-upstream with newline marks, or cropped so much that pages may be tiny.
-  std::shared_ptr<const ResolvedProfile> Upstream(uint8_t number, bool has_marks) {
-    auto upstream = std::make_shared<ResolvedProfile>(*catalog_->Find("glyph-upstream").value());
-    upstream->fingerprint[0] = number;
-    upstream->profile.newline_mark = has_marks;
-    if (has_marks) return upstream;
-    upstream->profile.margin_left_px = upstream->profile.margin_top_min_px = 0;
-    upstream->profile.crop_margin_px = 1;
-    return upstream;
-  }
-
   // All events of both paths in turn; the first difference ends the test. The plan is exact, a
   // bound of the tokens where pages are not on the grid.
   void ExpectSameBytes(const std::string& text, std::shared_ptr<const ResolvedProfile> profile) {
-    TextTaskOptions options = {
-        .profile = std::move(profile), .lenient_utf8 = true, .max_pages = 256};
+    TextTaskOptions options = {.profile = std::move(profile),
+                               .lenient_utf8 = true,
+                               .max_pages = 256,
+                               .has_clusters = true};
     TextTask fast(text, options);
     options.path = DrawingPath::kReference;
     TextTask reference(text, options);
@@ -124,6 +79,8 @@ class DrawingPathTest : public ::testing::Test {
                              : MaxVisualTokens(page->width_px, page->height_px);
         ++pages;
         ASSERT_TRUE(page->pixels == std::get<RenderedPage>(*expected).pixels);
+        if (golden_ != nullptr) golden_->Add(*page);
+        ASSERT_TRUE(page->clusters == std::get<RenderedPage>(*expected).clusters);
       }
       if (!std::holds_alternative<RenderSummary>(*event)) continue;
       ASSERT_EQ(plan.max_pages, pages);
@@ -142,28 +99,24 @@ class DrawingPathTest : public ::testing::Test {
 
   std::unique_ptr<ProfileCatalog> catalog_ =
       ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
-  std::vector<std::shared_ptr<const ResolvedProfile>> profiles_ = {
-      catalog_->Find("nano").value(),
-      catalog_->Find("noto-1024").value(),
-      catalog_->Find("glyph-upstream").value(),
-      Upstream(4, true),
-      Upstream(7, false),
-      Odd(1, 11.5, 13.37, 84, 1, WrapMode::kUnicode, PageHeights::kContent),
-      Odd(2, 23.25, 20.1, 300, 0, WrapMode::kSpaces, PageHeights::kContent),
-      Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kEqual),
-      Styled(5, *catalog_->Find("noto-1024").value()),
-      Styled(6, *Odd(3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kContent)),
-  };
+  std::vector<std::shared_ptr<const ResolvedProfile>> profiles_ = OddProfiles(*catalog_);
   WorkerTools tools_;
+  GoldenPages* golden_ = nullptr;  // of the pages drawn, if they have one
 };
 
 TEST_F(DrawingPathTest, GivesTheSameBytesForRandomDocuments) {
-  for (int seed = 0; seed < NumDocuments(); ++seed) {
+  GoldenPages golden;
+  golden_ = &golden;
+  for (int seed = 0; seed < NumRandomDocuments(); ++seed) {
     const std::string text = RandomText(static_cast<uint32_t>(seed)).Document();
     SCOPED_TRACE(testing::Message() << "document " << seed);
     // Documents of one profile after the other, so that workers keep their fonts.
     ExpectSameBytes(text, profiles_[static_cast<size_t>(seed) / 4 % profiles_.size()]);
     if (HasFatalFailure()) return;
+    const int num_done = seed + 1;
+    if (num_done % GoldenPages::kDocuments == 0) {
+      golden.EndDocuments(num_done - GoldenPages::kDocuments);
+    }
   }
 }
 

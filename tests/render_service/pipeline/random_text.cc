@@ -1,5 +1,7 @@
 #include "tests/render_service/pipeline/random_text.h"
 
+#include <cstdlib>
+
 namespace glyph::render {
 namespace {
 
@@ -129,6 +131,11 @@ std::string Utf8(char32_t c) {
 }
 
 }  // namespace
+
+int NumRandomDocuments() {
+  const char* count = std::getenv("GLYPH_RANDOM_DOCUMENTS");
+  return count != nullptr ? std::atoi(count) : 300;
+}
 
 std::string RandomText::Document() {
   std::string text = Below(20) == 0 ? "\xEF\xBB\xBF" : "";

@@ -5,6 +5,9 @@
 
 namespace glyph::render {
 
+// How many random documents a test lays out: GLYPH_RANDOM_DOCUMENTS, or 300.
+int NumRandomDocuments();
+
 // Documents of everything that layout tells apart: words, Chinese, Japanese and Korean with their
 // punctuation, numbers, URLs, quotes, hyphens, white space of all kinds, long words, and, on some
 // lines only, marks, controls, emoji and scripts that need shaping. Some have headings, lists,
