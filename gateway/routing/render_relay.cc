@@ -1,14 +1,17 @@
-#include "gateway/server/render_relay.h"
+#include "gateway/routing/render_relay.h"
 
 #include <utility>
 
 #include "gateway/routing/upstream_error.h"
 
 namespace glyph::gateway {
-RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request,
+RenderRelay::RenderRelay(const FlowServices& services, RequestGate& gate,
+                         v1::RenderPagesRequest request, std::string request_id,
                          absl::Time deadline, Transport transport)
     : services_(services),
+      gate_(gate),
       request_(std::move(request)),
+      request_id_(std::move(request_id)),
       deadline_(deadline),
       transport_(std::move(transport)),
       render_(0, "document.text") {}
@@ -21,10 +24,10 @@ void RenderRelay::Post(std::function<void()> work) {
 
 void RenderRelay::Start() {
   Post([this] {
-    absl::StatusOr<RequestGate::Ticket> ticket = services_.gate.Admit("");
+    absl::StatusOr<RequestGate::Ticket> ticket = gate_.Admit(request_id_);
     if (!ticket.ok()) return End(ticket.status());
     ticket_.emplace(*std::move(ticket));
-    services_.flow.profiles.Resolve(
+    services_.profiles.Resolve(
         request_.render(), deadline_,
         [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
           self->Post([relay = self.get(), options] {
@@ -50,8 +53,8 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
     self->Post([relay = self.get(), status] { relay->render_.HandleDone(status); });
   };
   std::string source = std::move(*request_.mutable_document()->mutable_text());
-  render_.Attach(services_.flow.render.Render(std::move(start), std::move(source), deadline_,
-                                              std::move(listener)));
+  render_.Attach(
+      services_.render.Render(std::move(start), std::move(source), deadline_, std::move(listener)));
   ReadNext();
 }
 
@@ -78,7 +81,7 @@ void RenderRelay::Cancel() {
 void RenderRelay::End(const absl::Status& status) {
   ended_ = true;
   render_.Cancel();
-  services_.flow.metrics.CountRequest(status.code());
+  services_.metrics.CountRequest(status.code());
   ticket_.reset();
   transport_.finish(status);
 }

@@ -2,15 +2,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "gateway/routing/document_flow.h"
 #include "gateway/routing/part_render.h"
+#include "gateway/routing/request_gate.h"
 #include "gateway/routing/strand.h"
-#include "gateway/server/server_services.h"
+#include "glyph/v1/gateway.pb.h"
 
 namespace glyph::gateway {
 
-// One RenderPages call: the renderer's events pass to the client one at a time, each read only when
-// the one before is written. Thread-safe.
+// One document on its way to a client as pages: the renderer's events pass to the client one at a
+// time, each read only when the one before is written. Thread-safe.
 class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
  public:
   struct Transport {
@@ -18,9 +21,10 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
     std::function<void(const absl::Status&)> finish;  // once, last
   };
 
-  // `request` is valid. `services` outlives the relay.
-  RenderRelay(ServerServices& services, v1::RenderPagesRequest request, absl::Time deadline,
-              Transport transport);
+  // `request` is valid. `services` and `gate` outlive the relay. `request_id`: empty, or the one
+  // the call goes by.
+  RenderRelay(const FlowServices& services, RequestGate& gate, v1::RenderPagesRequest request,
+              std::string request_id, absl::Time deadline, Transport transport);
 
   void Start();
   void OnWritten(bool ok);
@@ -33,8 +37,10 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
   void ReadNext();
   void End(const absl::Status& status);
 
-  ServerServices& services_;
+  const FlowServices& services_;
+  RequestGate& gate_;
   v1::RenderPagesRequest request_;
+  const std::string request_id_;
   const absl::Time deadline_;
   const Transport transport_;
   Strand strand_;
