@@ -21,8 +21,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 
-constexpr size_t kHeadReadBytes = 8 << 10;   // at once
-constexpr size_t kBodyReadBytes = 64 << 10;  // at once, and the progress due in a read_timeout
+constexpr size_t kBodyProgressBytes = 64 << 10;  // due in a read_timeout
 // What the parser may leave unparsed: a head, or the line before a chunk.
 constexpr size_t kMaxUnparsedBytes = 128 << 10;
 constexpr size_t kMaxPipelinedBytes = 16 << 10;  // read ahead while a request is answered
@@ -51,7 +50,7 @@ HttpResponse TooLarge(int status, const char* code, size_t limit) {
 }  // namespace
 
 HttpConnection::HttpConnection(tcp::socket socket, HttpServerState& state)
-    : socket_(std::move(socket)), state_(state), buffer_(kMaxUnparsedBytes) {
+    : socket_(std::move(socket)), state_(state) {
   beast::error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::send_buffer_size(kSendBufferBytes), ignored);
@@ -77,13 +76,11 @@ void HttpConnection::ReadRequest(absl::Duration timeout) {
 void HttpConnection::Fill() {
   if (filling_ || phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kAnswering && buffer_.size() >= kMaxPipelinedBytes) return;
-  const size_t wanted = saw_head_ ? kBodyReadBytes : kHeadReadBytes;
-  const size_t room = std::min(wanted, buffer_.max_size() - buffer_.size());
-  if (room == 0) {
+  if (buffer_.size() + chunk_.size() > kMaxUnparsedBytes) {
     return Refuse(ErrorResponse(400, "bad_request", "this is not an HTTP/1.1 request"));
   }
   filling_ = true;
-  socket_.async_read_some(buffer_.prepare(room),
+  socket_.async_read_some(asio::buffer(chunk_),
                           [self = shared_from_this()](beast::error_code error, size_t num_bytes) {
                             self->HandleFilled(error, num_bytes);
                           });
@@ -93,9 +90,11 @@ void HttpConnection::HandleFilled(beast::error_code error, size_t num_bytes) {
   filling_ = false;
   if (phase_ == Phase::kClosed) return;
   if (error) return Close();  // an end of the stream too: nobody waits for an answer
-  buffer_.commit(num_bytes);
+  if (phase_ != Phase::kLingering) {
+    asio::buffer_copy(buffer_.prepare(num_bytes), asio::buffer(chunk_));
+    buffer_.commit(num_bytes);
+  }
   if (phase_ == Phase::kReading) return Parse();
-  if (phase_ == Phase::kLingering) buffer_.clear();
   Fill();
 }
 
@@ -129,7 +128,7 @@ bool HttpConnection::AdmitBody() {
     }
     reserved_bytes_ = body_bytes;
   }
-  if (body_bytes >= timed_body_bytes_ + kBodyReadBytes) {
+  if (body_bytes >= timed_body_bytes_ + kBodyProgressBytes) {
     timed_body_bytes_ = body_bytes;
     deadline_ = absl::Now() + state_.options.read_timeout;
   }
@@ -183,11 +182,15 @@ void HttpConnection::Dispatch() {
 // The request was taken in; its body is not ours any more.
 void HttpConnection::Adopt(std::shared_ptr<HttpCall> call,
                            const std::shared_ptr<ResponseQueue>& queue) {
-  body_bytes_.reset();
-  reserved_bytes_ = 0;
+  if (queue == queue_) ReleaseBody();
   if (call == nullptr) return;
   if (phase_ == Phase::kClosed) return call->OnGone();
   if (queue == queue_) call_ = std::move(call);  // else it has ended already
+}
+
+void HttpConnection::ReleaseBody() {
+  body_bytes_.reset();
+  reserved_bytes_ = 0;
 }
 
 void HttpConnection::OpenQueue(ResponseQueue::Options options) {
@@ -232,6 +235,7 @@ void HttpConnection::EndAnswer() {
   const bool keep_alive = queue_->keep_alive();
   call_.reset();
   queue_.reset();
+  ReleaseBody();
   if (keep_alive) return ReadRequest(state_.options.keep_alive_timeout);
   // Closing with unread bytes would make the kernel take the answer back.
   beast::error_code ignored;

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void Dispatch();
   void RunStarter(HttpRequest request);
   void Adopt(std::shared_ptr<HttpCall> call, const std::shared_ptr<ResponseQueue>& queue);
+  void ReleaseBody();
   void OpenQueue(ResponseQueue::Options options);
   void WriteQueued();
   void HandleWritten(boost::beast::error_code error);
@@ -68,9 +70,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   boost::asio::ip::tcp::socket socket_;
   HttpServerState& state_;
   Phase phase_ = Phase::kReading;
-  absl::Time deadline_;  // of reading and lingering
-  boost::beast::flat_buffer buffer_;
+  absl::Time deadline_;               // of reading and lingering
+  std::array<char, 16 << 10> chunk_;  // being read
   bool filling_ = false;
+  boost::beast::flat_buffer buffer_;  // read and not parsed yet
   std::optional<Parser> parser_;
   bool head_timed_ = false;  // deadline_ is that of the head, not of the first byte
   bool saw_head_ = false;

@@ -14,10 +14,10 @@ namespace glyph::gateway {
 class ResponseQueue final : public HttpReply {
  public:
   struct Options {
-    bool is_head = false;    // the head alone is sent
-    bool is_http10 = false;  // no chunks: the end of the connection is that of the answer
-    bool keep_alive = true;  // what the client asks for
-    std::string request_id;  // x-request-id of the answer; empty: none
+    bool is_head = false;         // the head alone is sent
+    bool is_http10 = false;       // no chunks: the end of the connection is that of the answer
+    bool keep_alive = true;       // what the client asks for
+    std::string request_id = {};  // x-request-id of the answer; empty: none
   };
 
   // Above this many bytes the client counts as slow.

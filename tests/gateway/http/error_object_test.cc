@@ -59,7 +59,8 @@ TEST(ErrorObjectTest, GivesEachCodeItsStatusAndType) {
       {absl::StatusCode::kDeadlineExceeded, 504, "server_error"},
   };
   for (const Row& row : rows) {
-    const HttpResponse response = ErrorResponse(rpc::MakeError(row.code, {.reason = "R"}, "m"));
+    const HttpResponse response = ErrorResponse(
+        rpc::MakeError(row.code, {.reason = "R", .field = "", .retry_after = {}}, "m"));
     EXPECT_EQ(response.status, row.status) << row.code;
     EXPECT_EQ(ErrorOf(response)["type"], row.type) << row.code;
   }

@@ -36,7 +36,7 @@ const std::vector<Case> kCases = {
     {"<think>a<think>b</think>c", "a<think>b", "c"},
 };
 
-ThinkSplit Run(const std::string& text, size_t piece_bytes) {
+ThinkSplit SplitBy(const std::string& text, size_t piece_bytes) {
   ThinkFilter filter;
   ThinkSplit all;
   const auto add = [&all](const ThinkSplit& more) {
@@ -52,7 +52,7 @@ ThinkSplit Run(const std::string& text, size_t piece_bytes) {
 TEST(ThinkFilterTest, SplitsAlikeHoweverTheTextIsCut) {
   for (const Case& c : kCases) {
     for (size_t piece_bytes = 1; piece_bytes <= c.text.size() + 1; ++piece_bytes) {
-      const ThinkSplit split = Run(c.text, piece_bytes);
+      const ThinkSplit split = SplitBy(c.text, piece_bytes);
       EXPECT_EQ(split.reasoning, c.reasoning) << c.text << " by " << piece_bytes;
       EXPECT_EQ(split.content, c.content) << c.text << " by " << piece_bytes;
     }
