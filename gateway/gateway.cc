@@ -146,10 +146,13 @@ Gateway::~Gateway() = default;
 
 void Gateway::RunUntilStopped() {
   rpc::AnnouncePorts({{"http", http_port()}, {"grpc", grpc_port()}, {"metrics", metrics_port()}});
-  parts_->grpc_server->RunUntilStopped([this] {
+  absl::Time drained_by;
+  parts_->grpc_server->RunUntilStopped([this, &drained_by] {
+    drained_by = absl::Now() + rpc::ServerOptions().drain;
     parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
     parts_->gate.Close();
   });
+  parts_->public_http->WaitUntilIdle(drained_by - absl::Now());
 }
 
 int Gateway::http_port() const { return parts_->public_http->port(); }

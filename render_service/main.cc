@@ -27,6 +27,7 @@ struct Flags {
   int max_calls = 64;
   std::string font_dir = "/usr/share/fonts/opentype/noto";
   std::string log_file;
+  std::string crash_record;
 };
 
 int Fail(const absl::Status& status, int exit_code) {
@@ -41,8 +42,10 @@ int Serve(const Flags& flags) {
   auto catalog = ProfileCatalog::Create(flags.font_dir);
   if (!catalog.ok()) return Fail(catalog.status(), kExitConfig);
   if (absl::Status status = SelfTest(**catalog); !status.ok()) return Fail(status, kExitConfig);
+  auto quarantine = Quarantine::Open(flags.crash_record);
+  if (!quarantine.ok()) return Fail(quarantine.status(), kExitConfig);
   WorkerPool pool(flags.workers, flags.max_calls);
-  RenderServiceImpl service(**catalog, pool);
+  RenderServiceImpl service(**catalog, pool, **quarantine);
   auto server = rpc::ServerRunner::Start(
       {.host = flags.host, .port = flags.port, .service_name = "glyph.v1.RenderService"},
       {&service});
@@ -73,6 +76,9 @@ int main(int argc, char** argv) {
   app.add_option("--font-dir", flags.font_dir, "Folder of the profiles' font files")
       ->capture_default_str();
   app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
+  app.add_option("--crash-record", flags.crash_record,
+                 "Note the documents in work in this file, so that those which took the renderer "
+                 "down twice are refused by the next one");
   app.set_version_flag("--version", "glyph-render " GLYPH_VERSION);
   try {
     app.parse(argc, argv);

@@ -7,6 +7,7 @@
 
 #include "CLI/CLI.hpp"
 #include "gateway/cli/ask_command.h"
+#include "gateway/cli/estimate_command.h"
 #include "gateway/cli/render_command.h"
 #include "gateway/cli/status_command.h"
 
@@ -34,6 +35,9 @@ void AddServer(CLI::App& command, std::string& server) {
 
 void AddRender(CLI::App& command, v1::RenderOptions& render) {
   command.add_option("--profile", *render.mutable_profile(), "render profile");
+  command.add_option_function<uint32_t>(
+      "--dpi", [&](uint32_t dpi) { render.set_dpi(dpi); },
+      "draw at 72, 96 or 120 dots an inch instead of as the profile says");
   command.add_flag_function(
       "--lenient", [&](int64_t) { render.set_lenient_utf8(true); },
       "replace bytes that are not UTF-8 instead of refusing them");
@@ -65,7 +69,7 @@ void AddGeneration(CLI::App& ask, GenerationOptions& generation) {
       ->allow_extra_args(false);
 }
 
-// The three commands and what their options fill in.
+// The commands and what their options fill in.
 struct CommandLine {
   AskOptions ask;
   std::vector<std::string> files, images;
@@ -74,6 +78,8 @@ struct CommandLine {
   CLI::Option* image = nullptr;
   RenderCommandOptions render;
   CLI::App* render_app = nullptr;
+  EstimateCommandOptions estimate;
+  CLI::App* estimate_app = nullptr;
   std::string status_server;
   bool status_json = false;
   CLI::App* status_app = nullptr;
@@ -96,6 +102,16 @@ void AddAsk(CLI::App& app, CommandLine& line) {
   AddRender(*line.ask_app, ask.render);
   AddServer(*line.ask_app, ask.server);
   AddGeneration(*line.ask_app, ask.generation);
+}
+
+void AddEstimate(CLI::App& app, CommandLine& line) {
+  line.estimate_app = app.add_subcommand(
+      "estimate", "pages and tokens of a document, and how many fewer they are, without drawing");
+  line.estimate_app->add_option("--file", line.estimate.file, "a UTF-8 text; - is stdin")
+      ->required();
+  line.estimate_app->add_flag("--json", line.estimate.json, "print one line of JSON");
+  AddRender(*line.estimate_app, line.estimate.render);
+  AddServer(*line.estimate_app, line.estimate.server);
 }
 
 void AddRenderAndStatus(CLI::App& app, CommandLine& line) {
@@ -122,6 +138,7 @@ int RunCommandLine(int argc, char** argv) {
   });
   CommandLine line;
   AddAsk(app, line);
+  AddEstimate(app, line);
   AddRenderAndStatus(app, line);
   try {
     app.parse(argc, argv);
@@ -129,6 +146,7 @@ int RunCommandLine(int argc, char** argv) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
   if (line.render_app->parsed()) return RunRender(line.render);
+  if (line.estimate_app->parsed()) return RunEstimate(line.estimate);
   if (line.status_app->parsed()) {
     return RunStatus(line.status_server, line.status_json);
   }

@@ -6,6 +6,8 @@
 
 namespace glyph::gateway::cli {
 
+inline constexpr size_t kMaxDocumentBytes = 16 << 20;  // gateway.proto
+
 // Reads a file, or stdin when `path` is "-". Never reads more than `max_bytes` + 1. NOT_FOUND: it
 // cannot be read (missing, a directory, no permission). INVALID_ARGUMENT: longer than `max_bytes`.
 absl::StatusOr<std::string> ReadInput(const std::string& path, size_t max_bytes);

@@ -13,8 +13,6 @@
 namespace glyph::gateway::cli {
 namespace {
 
-constexpr size_t kMaxDocumentBytes = 16 << 20;  // gateway.proto
-
 absl::Status Render(const RenderCommandOptions& options) {
   v1::RenderPagesRequest request;
   GLYPH_ASSIGN_OR_RETURN(*request.mutable_document()->mutable_text(),

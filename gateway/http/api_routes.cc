@@ -1,6 +1,7 @@
 #include "gateway/http/api_routes.h"
 
 #include "gateway/http/chat_call.h"
+#include "gateway/http/estimate_call.h"
 #include "gateway/http/health_handlers.h"
 #include "gateway/http/models_call.h"
 #include "gateway/http/openapi_document.h"
@@ -19,6 +20,7 @@ std::vector<Route> ApiRoutes(const ApiServices& services, const Readiness& readi
       {"GET", "/v1/models/*", ModelStarter(services)},
       {"POST", "/v1/chat/completions", ChatStarter(services)},
       {"POST", "/v1/render", RenderStarter(services)},
+      {"POST", "/v1/estimate", EstimateStarter(services)},
   };
 }
 

@@ -11,6 +11,7 @@
 #include "gateway/http/error_object.h"
 #include "gateway/http/model_check.h"
 #include "gateway/http/sse.h"
+#include "gateway/http/traceparent.h"
 #include "gateway/routing/upstream_error.h"
 #include "proto/base/mutex.h"
 #include "proto/rpc/error.h"
@@ -27,18 +28,19 @@ class ChatCall final : public HttpCall,
   ChatCall(const ApiServices& services, ChatRequest request, std::shared_ptr<HttpReply> reply)
       : services_(services), reply_(std::move(reply)), chat_(std::move(request)) {}
 
-  void Start(const std::string& request_id) {
+  void Start(const std::string& request_id, std::string traceparent) {
     absl::StatusOr<RequestGate::Ticket> ticket = services_.gate.Admit(request_id);
     if (!ticket.ok()) return End(ticket.status());
     {
       base::MutexLock lock(mutex_);
       ticket_.emplace(*std::move(ticket));
     }
-    const absl::Time deadline = UpstreamDeadline(services_.flow.now(), absl::InfiniteFuture());
-    services_.models.Get(
-        deadline, [self = shared_from_this(), deadline](const absl::StatusOr<v1::Model>& model) {
-          self->Run(model, deadline);
-        });
+    const UpstreamCall call(UpstreamDeadline(services_.flow.now(), absl::InfiniteFuture()),
+                            std::move(traceparent));
+    services_.models.Get(call.deadline,
+                         [self = shared_from_this(), call](const absl::StatusOr<v1::Model>& model) {
+                           self->Run(model, call);
+                         });
   }
 
   void OnDrained() override {
@@ -83,7 +85,8 @@ class ChatCall final : public HttpCall,
   }
 
  private:
-  void Run(const absl::StatusOr<v1::Model>& model, absl::Time deadline) GLYPH_EXCLUDES(mutex_) {
+  void Run(const absl::StatusOr<v1::Model>& model, const UpstreamCall& call)
+      GLYPH_EXCLUDES(mutex_) {
     if (!model.ok()) return End(model.status());
     if (absl::Status status = CheckModel(chat_.model, *model); !status.ok()) return End(status);
     std::shared_ptr<DocumentFlow> flow;
@@ -93,7 +96,7 @@ class ChatCall final : public HttpCall,
       Identify(model->name());
       chat_.ask.set_request_id(ticket_->request_id());
       flow = flow_ =
-          DocumentFlow::Create(services_.flow, std::move(chat_.ask), deadline, shared_from_this());
+          DocumentFlow::Create(services_.flow, std::move(chat_.ask), call, shared_from_this());
     }
     flow->Start();
   }
@@ -156,7 +159,7 @@ HttpStarter ChatStarter(const ApiServices& services) {
       return nullptr;
     }
     auto call = std::make_shared<ChatCall>(services, *std::move(chat), std::move(reply));
-    call->Start(request.request_id);
+    call->Start(request.request_id, ValidTraceparent(request.Header("traceparent")));
     return call;
   };
 }

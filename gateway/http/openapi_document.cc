@@ -47,6 +47,13 @@ constexpr char kDocument[] = R"json({
         "responses": {"200": {"description": "The pages.", "content": {"application/x-ndjson": {"schema": {"type": "string"}}}}, "default": {"$ref": "#/components/responses/Error"}}
       }
     },
+    "/v1/estimate": {
+      "post": {
+        "summary": "Tells how many pages and tokens a text would take, without drawing it.",
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TextRequest"}}}},
+        "responses": {"200": {"description": "pages, visual_tokens (bounds unless exact), characters, text_tokens, compression_ratio.", "content": {"application/json": {"schema": {"type": "object"}}}}, "default": {"$ref": "#/components/responses/Error"}}
+      }
+    },
     "/healthz": {"get": {"summary": "The process answers.", "responses": {"200": {"description": "It does."}}}},
     "/readyz": {"get": {"summary": "Every service behind the gateway is ready.", "responses": {"200": {"description": "All are."}, "503": {"description": "The body says which is not."}}}},
     "/openapi.json": {"get": {"summary": "This document.", "responses": {"200": {"description": "OpenAPI 3.1."}}}}

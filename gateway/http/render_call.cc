@@ -18,11 +18,9 @@ class PagesCall final : public HttpCall, public std::enable_shared_from_this<Pag
  public:
   explicit PagesCall(std::shared_ptr<HttpReply> reply) : reply_(std::move(reply)) {}
 
-  void Start(const ApiServices& services, v1::RenderPagesRequest request,
-             const std::string& request_id) GLYPH_EXCLUDES(mutex_) {
-    const absl::Time deadline = UpstreamDeadline(services.flow.now(), absl::InfiniteFuture());
+  void Start(const ApiServices& services, RenderRelay::Job job) GLYPH_EXCLUDES(mutex_) {
     auto relay = std::make_shared<RenderRelay>(
-        services.flow, services.gate, std::move(request), request_id, deadline,
+        services.flow, services.gate, std::move(job),
         RenderRelay::Transport{
             [self = shared_from_this()](const v1::RenderResponse& event) { self->Take(event); },
             [self = shared_from_this()](const absl::Status& status) { self->End(status); }});
@@ -85,18 +83,11 @@ class PagesCall final : public HttpCall, public std::enable_shared_from_this<Pag
 }  // namespace
 
 HttpStarter RenderStarter(const ApiServices& services) {
-  return [&services](const HttpRequest& request,
-                     std::shared_ptr<HttpReply> reply) -> std::shared_ptr<HttpCall> {
-    absl::StatusOr<v1::RenderPagesRequest> pages = ParseTextRequest(request.body);
-    if (!pages.ok()) {
-      services.flow.metrics.CountRequest(pages.status().code());
-      reply->Send(ErrorResponse(pages.status()));
-      return nullptr;
-    }
+  return TextStarter(services, [&services](RenderRelay::Job job, std::shared_ptr<HttpReply> reply) {
     auto call = std::make_shared<PagesCall>(std::move(reply));
-    call->Start(services, *std::move(pages), request.request_id);
+    call->Start(services, std::move(job));
     return call;
-  };
+  });
 }
 
 }  // namespace glyph::gateway

@@ -135,6 +135,9 @@ void CheckRender(const v1::RenderOptions& options, Violations& v) {
   }
   v.Require(options.max_pages() <= kMaxPages, "render.max_pages", "MAX_PAGES_OUT_OF_RANGE",
             options.max_pages(), "it must lie in [0, 256]");
+  const uint32_t dpi = options.dpi();
+  v.Require(dpi == 0 || dpi == 72 || dpi == 96 || dpi == 120, "render.dpi", "DPI_OUT_OF_RANGE", dpi,
+            "it must be 72, 96 or 120, or 0 for the profile's own");
 }
 
 void CheckStart(const v1::AskRequest& request, Violations& v) {

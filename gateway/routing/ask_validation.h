@@ -16,6 +16,7 @@ inline constexpr size_t kMaxChunkBytes = 1 << 20;
 
 // INVALID_ARGUMENT, or OK. Limits that depend on the model (context, vocabulary) are vlm_service's.
 absl::Status ValidateAsk(const v1::AskRequest& request);
+// Of RenderPages and Estimate.
 absl::Status ValidateRenderPages(const v1::RenderPagesRequest& request);
 
 // Everything of `request` but what its parts hold: AskStream fills them later.

@@ -5,14 +5,11 @@
 #include "gateway/routing/upstream_error.h"
 
 namespace glyph::gateway {
-RenderRelay::RenderRelay(const FlowServices& services, RequestGate& gate,
-                         v1::RenderPagesRequest request, std::string request_id,
-                         absl::Time deadline, Transport transport)
+RenderRelay::RenderRelay(const FlowServices& services, RequestGate& gate, Job job,
+                         Transport transport)
     : services_(services),
       gate_(gate),
-      request_(std::move(request)),
-      request_id_(std::move(request_id)),
-      deadline_(deadline),
+      job_(std::move(job)),
       transport_(std::move(transport)),
       render_(0, "document.text") {}
 
@@ -24,11 +21,11 @@ void RenderRelay::Post(std::function<void()> work) {
 
 void RenderRelay::Start() {
   Post([this] {
-    absl::StatusOr<RequestGate::Ticket> ticket = gate_.Admit(request_id_);
+    absl::StatusOr<RequestGate::Ticket> ticket = gate_.Admit(job_.request_id);
     if (!ticket.ok()) return End(ticket.status());
     ticket_.emplace(*std::move(ticket));
     services_.profiles.Resolve(
-        request_.render(), deadline_,
+        job_.request.render(), job_.call.deadline,
         [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
           self->Post([relay = self.get(), options] {
             if (!options.ok()) return relay->End(options.status());
@@ -43,6 +40,7 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   start.set_kind(v1::SOURCE_KIND_TEXT);
   start.set_request_id(ticket_->request_id());
   *start.mutable_options() = options;
+  start.set_plan_only(job_.plan_only);
   StreamListener<v1::RenderResponse> listener;
   listener.on_event = [self = shared_from_this()](v1::RenderResponse event) {
     self->Post([relay = self.get(), event = std::move(event)]() mutable {
@@ -52,9 +50,9 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   listener.on_done = [self = shared_from_this()](const absl::Status& status) {
     self->Post([relay = self.get(), status] { relay->render_.HandleDone(status); });
   };
-  std::string source = std::move(*request_.mutable_document()->mutable_text());
+  std::string source = std::move(*job_.request.mutable_document()->mutable_text());
   render_.Attach(
-      services_.render.Render(std::move(start), std::move(source), deadline_, std::move(listener)));
+      services_.render.Render(std::move(start), std::move(source), job_.call, std::move(listener)));
   ReadNext();
 }
 

@@ -8,12 +8,13 @@
 #include "gateway/routing/part_render.h"
 #include "gateway/routing/request_gate.h"
 #include "gateway/routing/strand.h"
+#include "gateway/routing/upstream_call.h"
 #include "glyph/v1/gateway.pb.h"
 
 namespace glyph::gateway {
 
-// One document on its way to a client as pages: the renderer's events pass to the client one at a
-// time, each read only when the one before is written. Thread-safe.
+// One document on its way to a client as pages, or only planned: the renderer's events pass to the
+// client one at a time, each read only when the one before is written. Thread-safe.
 class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
  public:
   struct Transport {
@@ -21,10 +22,15 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
     std::function<void(const absl::Status&)> finish;  // once, last
   };
 
-  // `request` is valid. `services` and `gate` outlive the relay. `request_id`: empty, or the one
-  // the call goes by.
-  RenderRelay(const FlowServices& services, RequestGate& gate, v1::RenderPagesRequest request,
-              std::string request_id, absl::Time deadline, Transport transport);
+  struct Job {
+    v1::RenderPagesRequest request;  // valid
+    std::string request_id;          // empty, or the one the call goes by
+    UpstreamCall call;
+    bool plan_only = false;  // no page is drawn
+  };
+
+  // `services` and `gate` outlive the relay.
+  RenderRelay(const FlowServices& services, RequestGate& gate, Job job, Transport transport);
 
   void Start();
   void OnWritten(bool ok);
@@ -39,9 +45,7 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
 
   const FlowServices& services_;
   RequestGate& gate_;
-  v1::RenderPagesRequest request_;
-  const std::string request_id_;
-  const absl::Time deadline_;
+  Job job_;
   const Transport transport_;
   Strand strand_;
   std::optional<RequestGate::Ticket> ticket_;

@@ -25,12 +25,15 @@ class RpcGenerateCall final : public GenerateCall {
   const std::shared_ptr<GenerateStream> stream_;
 };
 
-// What one GetModel call needs until its answer.
-struct PendingModel {
+// What one unary call needs until its answer.
+template <typename Request, typename Response>
+struct Pending {
   grpc::ClientContext context;
-  v1::GetModelRequest request;
-  v1::GetModelResponse response;
+  Request request;
+  Response response;
 };
+using PendingModel = Pending<v1::GetModelRequest, v1::GetModelResponse>;
+using PendingCount = Pending<v1::CountTokensRequest, v1::CountTokensResponse>;
 
 }  // namespace
 
@@ -38,9 +41,9 @@ RpcVlmClient::RpcVlmClient(const std::shared_ptr<grpc::Channel>& channel)
     : stub_(v1::VlmService::NewStub(channel)) {}
 
 std::unique_ptr<GenerateCall> RpcVlmClient::Generate(
-    absl::Time deadline, StreamListener<v1::GenerateResponse> listener) {
+    const UpstreamCall& call, StreamListener<v1::GenerateResponse> listener) {
   auto stream = GenerateStream::Start(
-      deadline, std::move(listener),
+      call, std::move(listener),
       [this](auto* context, auto* reactor) { stub_->async()->Generate(context, reactor); });
   return std::make_unique<RpcGenerateCall>(std::move(stream));
 }
@@ -53,6 +56,18 @@ void RpcVlmClient::GetModel(absl::Time deadline, ModelCallback done) {
       [pending, done = std::move(done)](const grpc::Status& status) {
         if (!status.ok()) return done(FromUpstream(Upstream::kVlm, rpc::FromGrpcStatus(status)));
         done(std::move(*pending->response.mutable_model()));
+      });
+}
+
+void RpcVlmClient::CountTokens(std::string text, absl::Time deadline, CountCallback done) {
+  auto pending = std::make_shared<PendingCount>();
+  pending->context.set_deadline(absl::ToChronoTime(deadline));
+  pending->request.set_text(std::move(text));
+  stub_->async()->CountTokens(
+      &pending->context, &pending->request, &pending->response,
+      [pending, done = std::move(done)](const grpc::Status& status) {
+        if (!status.ok()) return done(FromUpstream(Upstream::kVlm, rpc::FromGrpcStatus(status)));
+        done(pending->response.tokens());
       });
 }
 

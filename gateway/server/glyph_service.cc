@@ -1,6 +1,7 @@
 #include "gateway/server/glyph_service.h"
 
 #include "gateway/server/ask_reactors.h"
+#include "gateway/server/estimate_reactor.h"
 #include "gateway/server/render_pages_reactor.h"
 
 namespace glyph::gateway {
@@ -32,6 +33,12 @@ grpc::ServerBidiReactor<v1::AskStreamRequest, v1::AskResponse>* GlyphServiceImpl
 grpc::ServerWriteReactor<v1::RenderPagesResponse>* GlyphServiceImpl::RenderPages(
     grpc::CallbackServerContext* context, const v1::RenderPagesRequest* request) {
   return StartRenderPages(services_, *context, *request);
+}
+
+grpc::ServerUnaryReactor* GlyphServiceImpl::Estimate(grpc::CallbackServerContext* context,
+                                                     const v1::EstimateRequest* request,
+                                                     v1::EstimateResponse* response) {
+  return StartEstimate(services_, *context, *request, *response);
 }
 
 grpc::ServerUnaryReactor* GlyphServiceImpl::GetStatus(grpc::CallbackServerContext* context,

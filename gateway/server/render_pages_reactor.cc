@@ -16,8 +16,9 @@ class RenderPagesReactor final : public grpc::ServerWriteReactor<v1::RenderPages
   RenderPagesReactor(ServerServices& services, const grpc::CallbackServerContext& context,
                      const v1::RenderPagesRequest& request)
       : relay_(std::make_shared<RenderRelay>(
-            services.flow, services.gate, request, /*request_id=*/"",
-            UpstreamDeadline(services.flow.now(), ClientDeadline(context)),
+            services.flow, services.gate,
+            RenderRelay::Job{request, "",
+                             UpstreamDeadline(services.flow.now(), ClientDeadline(context))},
             RenderRelay::Transport{
                 [this](v1::RenderResponse event) { Write(std::move(event)); },
                 [this](const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }})) {

@@ -1,16 +1,21 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "render_service/images/image_decoder.h"
 
-// One decoder a format, for DecodeImage only. `file` begins with the format's signature.
+// One decoder a format, for DecodeImage only. `file` begins with the format's signature. Once
+// `is_cancelled` is true they end soon, with whatever they have.
 namespace glyph::render {
 
-absl::StatusOr<DecodedImage> DecodePng(std::string_view file);
-absl::StatusOr<DecodedImage> DecodeJpeg(std::string_view file);
-absl::StatusOr<DecodedImage> DecodeWebp(std::string_view file);
+absl::StatusOr<DecodedImage> DecodePng(std::string_view file,
+                                       const std::atomic<bool>& is_cancelled);
+absl::StatusOr<DecodedImage> DecodeJpeg(std::string_view file,
+                                        const std::atomic<bool>& is_cancelled);
+absl::StatusOr<DecodedImage> DecodeWebp(std::string_view file,
+                                        const std::atomic<bool>& is_cancelled);
 
 // IMAGE_TOO_LARGE unless both sides and their product are within the limits.
 absl::Status CheckImageSize(int64_t width_px, int64_t height_px);

@@ -16,20 +16,28 @@ bool IsWebp(std::string_view file) {
   return file.substr(0, 4) == "RIFF" && file.size() >= 12 && file.substr(8, 4) == "WEBP";
 }
 
-}  // namespace
-
-absl::StatusOr<DecodedImage> DecodeImage(std::string_view file) {
+absl::StatusOr<DecodedImage> DecodeAny(std::string_view file,
+                                       const std::atomic<bool>& is_cancelled) {
   if (file.size() > kMaxImageBytes) {
     return rpc::InvalidArgument("INPUT_TOO_LARGE", kField,
                                 absl::StrCat("image.data has more than the limit of ",
                                              kMaxImageBytes, " bytes; send a smaller file"));
   }
   if (file.empty()) return CorruptImage();
-  if (file.substr(0, kPngSignature.size()) == kPngSignature) return DecodePng(file);
-  if (file.substr(0, kJpegSignature.size()) == kJpegSignature) return DecodeJpeg(file);
-  if (IsWebp(file)) return DecodeWebp(file);
+  if (file.substr(0, kPngSignature.size()) == kPngSignature) return DecodePng(file, is_cancelled);
+  if (file.substr(0, kJpegSignature.size()) == kJpegSignature) return DecodeJpeg(file, is_cancelled);
+  if (IsWebp(file)) return DecodeWebp(file, is_cancelled);
   return rpc::InvalidArgument("IMAGE_UNSUPPORTED", kField,
                               "image.data is neither PNG nor JPEG nor WebP; convert the image");
+}
+
+}  // namespace
+
+absl::StatusOr<DecodedImage> DecodeImage(std::string_view file,
+                                         const std::atomic<bool>& is_cancelled) {
+  auto image = DecodeAny(file, is_cancelled);
+  if (is_cancelled) return absl::CancelledError("decoding was cancelled");
+  return image;
 }
 
 absl::Status CheckImageSize(int64_t width_px, int64_t height_px) {

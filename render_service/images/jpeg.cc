@@ -39,7 +39,8 @@ void CmykToRgb(const uint8_t* cmyk, int width, uint8_t* rgb) {
 // libjpeg's state and everything that must outlive its longjmp.
 class JpegFile {
  public:
-  explicit JpegFile(std::string_view file) : file_(file) {
+  JpegFile(std::string_view file, const std::atomic<bool>& is_cancelled)
+      : file_(file), is_cancelled_(is_cancelled) {
     jpeg_.err = jpeg_std_error(&errors_);
     errors_.error_exit = OnError;
     errors_.emit_message = OnMessage;
@@ -91,10 +92,11 @@ class JpegFile {
   }
 
   static void OnProgress(j_common_ptr jpeg) {
-    if (Self(jpeg).jpeg_.input_scan_number > kMaxScans) OnError(jpeg);
+    if (Self(jpeg).jpeg_.input_scan_number > kMaxScans || Self(jpeg).is_cancelled_) OnError(jpeg);
   }
 
   std::string_view file_;
+  const std::atomic<bool>& is_cancelled_;
   jpeg_decompress_struct jpeg_ = {};
   jpeg_error_mgr errors_ = {};
   jpeg_progress_mgr progress_ = {};
@@ -105,8 +107,9 @@ class JpegFile {
 
 }  // namespace
 
-absl::StatusOr<DecodedImage> DecodeJpeg(std::string_view file) {
-  JpegFile jpeg(file);
+absl::StatusOr<DecodedImage> DecodeJpeg(std::string_view file,
+                                        const std::atomic<bool>& is_cancelled) {
+  JpegFile jpeg(file, is_cancelled);
   if (!jpeg.ReadHeader()) return CorruptImage();
   GLYPH_RETURN_IF_ERROR(CheckImageSize(jpeg.width(), jpeg.height()));
   DecodedImage image = MakeImage(jpeg.width(), jpeg.height());

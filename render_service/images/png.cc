@@ -25,7 +25,8 @@ int64_t ReadBigEndian32(std::string_view bytes) {
 // libpng's state and everything that must outlive its longjmp.
 class PngFile {
  public:
-  explicit PngFile(std::string_view file) : rest_(file) {
+  PngFile(std::string_view file, const std::atomic<bool>& is_cancelled)
+      : rest_(file), is_cancelled_(is_cancelled) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, nullptr, OnError, OnWarning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
   }
@@ -57,6 +58,9 @@ class PngFile {
     longjmp(png_jmpbuf(png), 1);
   }
   static void OnWarning(png_structp, png_const_charp) {}
+  static void OnRow(png_structp png, png_uint_32, int) {
+    if (static_cast<PngFile*>(png_get_io_ptr(png))->is_cancelled_) png_error(png, "cancelled");
+  }
   static void OnRead(png_structp png, png_bytep out, size_t size) {
     auto* self = static_cast<PngFile*>(png_get_io_ptr(png));
     if (size > self->rest_.size()) png_error(png, "the file ends");
@@ -66,6 +70,7 @@ class PngFile {
 
   void SetUp() {
     png_set_read_fn(png_, this, OnRead);
+    png_set_read_status_fn(png_, OnRow);
     png_set_user_limits(png_, kMaxImageSidePx, kMaxImageSidePx);
     png_set_chunk_malloc_max(png_, kMaxChunkBytes);
     png_set_chunk_cache_max(png_, kMaxCachedChunks);
@@ -99,6 +104,7 @@ class PngFile {
   }
 
   std::string_view rest_;
+  const std::atomic<bool>& is_cancelled_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   bool is_gray16_ = false;
@@ -118,13 +124,14 @@ void ClipGray16(DecodedImage& image) {
 
 }  // namespace
 
-absl::StatusOr<DecodedImage> DecodePng(std::string_view file) {
+absl::StatusOr<DecodedImage> DecodePng(std::string_view file,
+                                       const std::atomic<bool>& is_cancelled) {
   if (file.size() < kHeaderBytes || file.substr(12, 4) != "IHDR") return CorruptImage();
   const int64_t width = ReadBigEndian32(file.substr(16));
   const int64_t height = ReadBigEndian32(file.substr(20));
   GLYPH_RETURN_IF_ERROR(CheckImageSize(width, height));
   DecodedImage image = MakeImage(width, height);
-  PngFile png(file);
+  PngFile png(file, is_cancelled);
   if (!png.Read(image)) return CorruptImage();
   if (png.is_gray16()) ClipGray16(image);
   return image;

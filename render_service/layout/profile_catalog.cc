@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/rpc/error.h"
+#include "render_service/layout/profile_scale.h"
 #include "render_service/layout/shipped_profiles.h"
 
 namespace glyph::render {
@@ -44,10 +45,22 @@ absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::Resolve(
                                 "render profile: \"font_file\" names no font of this renderer; use "
                                 "the font file of a shipped profile");
   }
+  return WithFingerprint(std::move(profile), *file);
+}
+
+absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::AtDpi(
+    std::shared_ptr<const ResolvedProfile> profile, int dpi) const {
+  if (dpi == 0) return profile;
+  GLYPH_ASSIGN_OR_RETURN(RenderProfile scaled, ScaleProfile(profile->profile, dpi));
+  return WithFingerprint(std::move(scaled), *profile->font_file);
+}
+
+std::shared_ptr<const ResolvedProfile> ProfileCatalog::WithFingerprint(RenderProfile profile,
+                                                                       const FontFile& file) const {
   const base::Sha256Digest fingerprint =
-      base::Sha256().Update(CanonicalText(profile)).Update(base::ToBytes(file->digest)).Finish();
+      base::Sha256().Update(CanonicalText(profile)).Update(base::ToBytes(file.digest)).Finish();
   return std::make_shared<const ResolvedProfile>(
-      ResolvedProfile{std::move(profile), file, fonts_, fingerprint});
+      ResolvedProfile{std::move(profile), &file, fonts_, fingerprint});
 }
 
 std::vector<std::string> ProfileCatalog::names() const {

@@ -33,10 +33,17 @@ class ProfileCatalog {
   // ParseRenderProfile, and for fonts that no shipped profile uses.
   absl::StatusOr<std::shared_ptr<const ResolvedProfile>> Resolve(std::string_view json) const;
 
+  // `profile` at another resolution, which is another profile. 0: as it is. Errors as ScaleProfile.
+  absl::StatusOr<std::shared_ptr<const ResolvedProfile>> AtDpi(
+      std::shared_ptr<const ResolvedProfile> profile, int dpi) const;
+
   std::vector<std::string> names() const;
 
  private:
   explicit ProfileCatalog(std::shared_ptr<const FontLibrary> fonts) : fonts_(std::move(fonts)) {}
+
+  std::shared_ptr<const ResolvedProfile> WithFingerprint(RenderProfile profile,
+                                                         const FontFile& file) const;
 
   std::shared_ptr<const FontLibrary> fonts_;
   std::map<std::string, std::shared_ptr<const ResolvedProfile>, std::less<>> shipped_;

@@ -50,8 +50,12 @@ int RenderProfile::PageHeight(int num_lines, size_t index, size_t num_pages) con
                    : page_height_max_px;
   }
   if (heights == PageHeights::kEqual && num_pages > 1) return page_height_max_px;
-  const double content = margin_top_min_px + num_lines * line_pitch_px + margin_bottom_px;
-  const int multiples = static_cast<int>(std::ceil(content / page_height_multiple_px - 1e-9));
+  return HeightFor(margin_top_min_px + num_lines * line_pitch_px);
+}
+
+int RenderProfile::HeightFor(double content_px) const {
+  const double height = content_px + margin_bottom_px;
+  const int multiples = static_cast<int>(std::ceil(height / page_height_multiple_px - 1e-9));
   return std::clamp(multiples * page_height_multiple_px, page_height_min_px, page_height_max_px);
 }
 
@@ -75,6 +79,7 @@ std::string CanonicalText(const RenderProfile& p) {
       p.font.subpixel ? "false" : "true",
       "\nto_grid=", p.to_grid == ToGrid::kPad ? "pad" : "hf_resize", "\n");
   if (p.newline_mark) absl::StrAppend(&text, "newline_mark=true\n");
+  if (p.crop_last_page) absl::StrAppend(&text, "crop_last_page=true\n");
   if (p.crop_margin_px > 0) absl::StrAppend(&text, "crop_margin_px=", p.crop_margin_px, "\n");
   if (p.han_font) {
     absl::StrAppend(&text, "han_font_family=", p.han_font->family,

@@ -46,6 +46,7 @@ struct TextStyles {
 // page reaches beyond page_width_px is white padding up to the grid, or cut off where there is
 // none. README.md, "Profiles", names the JSON keys.
 struct RenderProfile {
+  int dpi = 72;  // dots an inch that lengths are in (profile_scale.h); changes no page by itself
   FontStyle font;
   std::optional<FontStyle> han_font;  // of texts with Chinese characters; another face of the file
   double line_pitch_px = 0;           // distance of baselines, which are rounded to whole pixels
@@ -67,6 +68,8 @@ struct RenderProfile {
   ToGrid to_grid = ToGrid::kPad;
   // Pages end this far from their ink at the right, the last one at the bottom too; 0: they do not.
   int crop_margin_px = 0;
+  // Under kPad: the last page ends below its ink, whatever `heights` says.
+  bool crop_last_page = false;
   std::optional<TextStyles> styles;  // nullopt: all text is set as paragraphs
 
   int text_width_px() const { return page_width_px - margin_left_px - margin_right_px; }
@@ -82,6 +85,8 @@ struct RenderProfile {
   // Height of page `index`, which has `num_lines`, 1 to LinesPerPage(), of a document's
   // `num_pages`.
   int PageHeight(int num_lines, size_t index, size_t num_pages) const;
+  // The smallest height that holds `content_px` above the bottom margin.
+  int HeightFor(double content_px) const;
   // Top edge of line `row`, 0-based.
   int LineTop(int row) const;
 };
@@ -89,6 +94,9 @@ struct RenderProfile {
 // Reads a profile of at most 64 KiB. INVALID_ARGUMENT (PROFILE_INVALID, render.profile_json) names
 // the key that is missing, unknown or out of its range.
 absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json);
+
+// What lengths ask of each other. INVALID_ARGUMENT (PROFILE_INVALID, render.profile_json).
+absl::Status CheckGeometry(const RenderProfile& profile);
 
 // Every value that can change a pixel, one "key=value" a line in fixed order: equal text means
 // equal pages for the same font bytes. It is hashed into the profile's fingerprint.

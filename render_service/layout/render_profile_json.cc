@@ -155,6 +155,7 @@ std::optional<FontStyle> ReadHanFont(KeyReader& keys, const FontStyle& font) {
 }
 
 void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
+  profile.dpi = keys.Integer("dpi", 36, 600, profile.dpi);
   profile.line_pitch_px = keys.Number("line_pitch_px", 4, 512);
   profile.baseline_px = keys.Integer("baseline_px", 0, 512);
   profile.margin_left_px = keys.Integer("margin_left_px", 0, kMaxSidePx);
@@ -165,6 +166,7 @@ void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
   profile.to_grid =
       keys.Choice("to_grid", {"pad", "hf_resize"}) == 0 ? ToGrid::kPad : ToGrid::kHfResize;
   profile.crop_margin_px = keys.Integer("crop_margin_px", 1, 256, 0);
+  profile.crop_last_page = keys.Choice("crop_last_page", {false, true}) == 1;
   profile.page_width_px = keys.Integer("page_width_px", kGridPx, kMaxSidePx);
   profile.page_height_multiple_px = keys.Integer("page_height_multiple", 1, kMaxSidePx);
   profile.page_height_min_px = keys.Integer("page_height_min_px", kGridPx, kMaxSidePx);
@@ -186,7 +188,7 @@ void ReadFixed(KeyReader& keys) {
   keys.Choice("background", {"#ffffff"});
   keys.Choice("tab", {"4 spaces"});
   for (const char* note : {"name", "profile_fingerprint", "wrap", "characters", "glyph_compositing",
-                           "prompt_read", "prompt_find", "dpi", "notes"}) {
+                           "prompt_read", "prompt_find", "notes"}) {
     keys.Ignore(note);
   }
 }
@@ -222,8 +224,13 @@ absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
   if (profile.crop_margin_px > 0 && profile.to_grid == ToGrid::kPad) {
     return Invalid("\"crop_margin_px\" needs the \"to_grid\" \"hf_resize\"");
   }
+  if (profile.crop_last_page && profile.to_grid != ToGrid::kPad) {
+    return Invalid("\"crop_last_page\" needs the \"to_grid\" \"pad\"");
+  }
   return absl::OkStatus();
 }
+
+}  // namespace
 
 absl::Status CheckGeometry(const RenderProfile& profile) {
   for (const auto& [key, value] :
@@ -256,8 +263,6 @@ absl::Status CheckGeometry(const RenderProfile& profile) {
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json) {
   absl::StatusOr<Json> object =

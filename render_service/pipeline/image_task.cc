@@ -28,22 +28,26 @@ uint64_t MaxVisualTokens(int width_px, int height_px) {
   const int64_t shortest = std::min(width_px, height_px);
   const auto cells = [&](int64_t side) -> uint64_t {
     const int64_t scaled = shortest < kGridPx ? side * kGridPx / shortest : side;
-    return static_cast<uint64_t>((scaled + kGridPx - 1) / kGridPx);
+    return static_cast<uint64_t>((scaled + kGridPx / 2) / kGridPx);
   };
   return std::max(cells(width_px) * cells(height_px), kLeastBound);
 }
 
-ImageTask::ImageTask(std::string file) : file_(std::move(file)) {}
+ImageTask::ImageTask(std::string file, bool plan_only)
+    : file_(std::move(file)), sends_page_(!plan_only) {}
 
 absl::StatusOr<RenderEvent> ImageTask::Step(WorkerTools& /*tools*/) {
   if (!image_) {
-    GLYPH_ASSIGN_OR_RETURN(image_, DecodeImage(file_));
+    GLYPH_ASSIGN_OR_RETURN(image_, DecodeImage(file_, is_cancelled_));
     file_ = {};
     return RenderEvent(MakePlan());
   }
-  if (!std::exchange(is_sent_, true)) return RenderEvent(MakePage());
+  if (std::exchange(sends_page_, false)) {
+    ++num_pages_;
+    return RenderEvent(MakePage());
+  }
   RenderSummary summary;
-  summary.pages = 1;
+  summary.pages = num_pages_;
   return RenderEvent(summary);
 }
 

@@ -10,12 +10,13 @@
 
 namespace glyph::render {
 
-// Bounds known before the first page. For text they are exact.
+// Bounds known before the first page.
 struct RenderPlan {
   uint32_t max_pages = 0;
   uint64_t max_visual_tokens = 0;
   uint64_t characters = 0;                                // scalar values of the source
   std::optional<base::Sha256Digest> profile_fingerprint;  // nullopt for images
+  bool is_exact = false;                                  // they are what comes
 };
 
 // One page, drawn or decoded.
@@ -33,7 +34,8 @@ struct RenderedPage {
 
 // The end of a document.
 struct RenderSummary {
-  uint32_t pages = 0;
+  uint32_t pages = 0;  // that were drawn
+  bool is_empty = false;  // there was nothing to draw
   uint64_t characters = 0;
   uint64_t replaced_bytes = 0;
   TextOddities oddities;

@@ -1,6 +1,7 @@
 #include "render_service/pipeline/text_task.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "proto/rpc/error.h"
@@ -8,30 +9,33 @@
 #include "render_service/pipeline/image_task.h"
 #include "render_service/raster/page_blitter.h"
 #include "render_service/raster/page_crop.h"
+#include "render_service/raster/page_ink.h"
 #include "render_service/raster/page_painter.h"
 
 namespace glyph::render {
 namespace {
 
-// Characters laid out in one step: about 15 ms where they are shaped.
-constexpr size_t kCharactersPerStep = 65536;
-// When pages are filled: fewer, so that the first page does not wait for many others.
-constexpr size_t kCharactersPlacedPerStep = 16384;
+// How long a step lays out, besides its last window of characters.
+constexpr std::chrono::milliseconds kStepTime{2};
 
 bool IsOnGrid(const RenderProfile& profile) { return profile.to_grid == ToGrid::kPad; }
 
-// Image tokens of a page of that size before it is cropped: exact for pages on the grid, else a
-// bound. Of a page with a side below the grid the model makes more tokens the smaller that side is,
-// so the least sides that cropping may leave are looked at too.
-uint64_t MaxTokens(const RenderProfile& profile, int width_px, int height_px) {
-  if (IsOnGrid(profile)) {
-    return static_cast<uint64_t>(width_px / kGridPx) * static_cast<uint64_t>(height_px / kGridPx);
-  }
-  const uint64_t uncropped = MaxVisualTokens(width_px, height_px);
-  if (profile.crop_margin_px == 0) return uncropped;
-  const int least_px = std::min({profile.crop_margin_px, width_px, height_px});
-  return std::max(
-      {uncropped, MaxVisualTokens(least_px, height_px), MaxVisualTokens(width_px, least_px)});
+bool IsCropped(const RenderProfile& profile) {
+  return profile.crop_margin_px > 0 || profile.crop_last_page;
+}
+
+uint64_t TokensOf(const RenderProfile& profile, const PageSize& page) {
+  if (!IsOnGrid(profile)) return MaxVisualTokens(page.width_px, page.height_px);
+  return static_cast<uint64_t>(page.width_px / kGridPx) *
+         static_cast<uint64_t>(page.height_px / kGridPx);
+}
+
+// Most image tokens of a page that is cropped to one of two sizes or one in between.
+// The model makes more of a side below the grid the smaller it is, so all corners are looked at.
+uint64_t MaxTokens(const RenderProfile& profile, const PageSize& least, const PageSize& most) {
+  return std::max({TokensOf(profile, least), TokensOf(profile, most),
+                   TokensOf(profile, {least.width_px, most.height_px}),
+                   TokensOf(profile, {most.width_px, least.height_px})});
 }
 
 }  // namespace
@@ -54,16 +58,23 @@ absl::StatusOr<RenderEvent> TextTask::Step(WorkerTools& tools) {
 absl::Status TextTask::Validate() {
   GLYPH_ASSIGN_OR_RETURN(source_, SourceText::Create(std::move(bytes_), options_.lenient_utf8));
   layout_.emplace(*source_, options_.profile->profile,
-                  LayoutOptions{.max_pages = options_.max_pages});
+                  LayoutOptions{.max_pages = options_.max_pages,
+                                .num_pages = IsCropped(options_.profile->profile) ? 1u : 0u});
   return absl::OkStatus();
 }
 
 absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
   const bool is_fast = options_.path == DrawingPath::kFast && tools.glyphs.has_value();
-  GLYPH_ASSIGN_OR_RETURN(
-      const bool is_finished,
-      layout_->Advance(*tools.shaper, is_fast ? &*tools.glyphs : nullptr,
-                       num_pages_ ? kCharactersPlacedPerStep : kCharactersPerStep));
+  GlyphTable* glyphs = is_fast ? &*tools.glyphs : nullptr;
+  const auto end = std::chrono::steady_clock::now() + kStepTime;
+  bool is_finished = false;
+  do {
+    GLYPH_ASSIGN_OR_RETURN(
+        is_finished,
+        layout_->Advance(*tools.shaper, glyphs, DocumentLayout::kWindowCharacters));
+    if (num_pages_ && !layout_->pages().empty()) break;  // to be drawn at once
+  } while (!is_finished && std::chrono::steady_clock::now() < end);
+  if (!num_pages_ && IsCropped(options_.profile->profile)) MeasurePages(tools.masks);
   if (!is_finished) return RenderEvent();
   if (num_pages_) {
     is_laid_out_ = true;
@@ -71,8 +82,10 @@ absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
   }
   const RenderPlan plan = MakePlan();
   num_pages_ = plan.max_pages;
-  is_laid_out_ = plan.max_pages == 0;
-  if (plan.max_pages > 0) {
+  is_laid_out_ = plan.max_pages == 0 || options_.plan_only;
+  if (is_laid_out_) {
+    layout_->pages().clear();
+  } else {
     layout_.emplace(*source_, options_.profile->profile,
                     LayoutOptions{.max_pages = plan.max_pages, .num_pages = plan.max_pages});
   }
@@ -85,23 +98,52 @@ RenderPlan TextTask::MakePlan() {
   RenderPlan plan{.max_pages = static_cast<uint32_t>(pages.size()),
                   .max_visual_tokens = 0,
                   .characters = source_->num_characters(),
-                  .profile_fingerprint = options_.profile->fingerprint};
+                  .profile_fingerprint = options_.profile->fingerprint,
+                  .is_exact = IsOnGrid(profile)};
   for (size_t i = 0; i < pages.size(); ++i) {
-    plan.max_visual_tokens += MaxTokens(profile, pages[i].width_px,
-                                        profile.PageHeight(pages[i].num_rows, i, pages.size()));
+    const PageSize whole = {pages[i].width_px,
+                            profile.PageHeight(pages[i].num_rows, i, pages.size())};
+    if (!IsCropped(profile)) {
+      plan.max_visual_tokens += TokensOf(profile, whole);
+      continue;
+    }
+    const bool is_last = i + 1 == pages.size();
+    plan.max_visual_tokens +=
+        MaxTokens(profile, CroppedSize(profile, is_last, whole, inks_[i].least),
+                  CroppedSize(profile, is_last, whole, inks_[i].most));
   }
   return plan;
+}
+
+void TextTask::MeasurePages(GlyphMasks& masks) {
+  std::vector<PageLayout>& pages = layout_->pages();
+  while (inks_.size() < pages.size()) {
+    PageLayout& page = pages[inks_.size()];
+    // Glyphs that overlap make more ink than each of them, but not where none of them is.
+    const auto least = MeasureInk(page, LeastInk(options_.profile->profile), masks);
+    const auto most = MeasureInk(page, 1, masks);
+    inks_.push_back({least.value_or(PageInk()), most.value_or(PageInk{kMaxSidePx, kMaxSidePx})});
+    page.glyphs = {};
+    page.boxes = {};
+    page.lines = {};
+  }
 }
 
 absl::StatusOr<RenderEvent> TextTask::DrawNextPage(FontTools& tools) {
   PageLayout layout = std::move(layout_->pages().front());
   layout_->pages().erase(layout_->pages().begin());
+  const RenderProfile& profile = options_.profile->profile;
+  const bool is_last = next_page_ + 1 == *num_pages_;
+  if (profile.crop_last_page && is_last) {
+    layout.height_px =
+        CroppedSize(profile, is_last, {layout.width_px, layout.height_px}, inks_.back().most)
+            .height_px;
+  }
   GLYPH_ASSIGN_OR_RETURN(std::vector<uint8_t> pixels, options_.path == DrawingPath::kFast
                                                           ? BlitPage(layout, tools.masks)
                                                           : PaintPage(layout, *tools.shaper));
   GrayImage image = {layout.width_px, layout.height_px, std::move(pixels)};
-  const RenderProfile& profile = options_.profile->profile;
-  CropPage(profile, next_page_ + 1 == *num_pages_, image);
+  CropPage(profile, is_last, image);
   // Pages of one layout may be cropped differently, and then differ by their keys.
   layout.width_px = image.width_px;
   layout.height_px = image.height_px;
@@ -118,6 +160,7 @@ absl::StatusOr<RenderEvent> TextTask::DrawNextPage(FontTools& tools) {
 
 RenderSummary TextTask::Summarize() const {
   return {.pages = next_page_,
+          .is_empty = *num_pages_ == 0,
           .characters = source_->num_characters(),
           .replaced_bytes = source_->num_replaced_bytes(),
           .oddities = layout_->oddities(),

@@ -2,10 +2,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "render_service/layout/document_layout.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/pipeline/render_task.h"
+#include "render_service/raster/page_ink.h"
 #include "render_service/text/source_text.h"
 
 namespace glyph::render {
@@ -20,6 +22,7 @@ struct TextTaskOptions {
   std::shared_ptr<const ResolvedProfile> profile;
   bool lenient_utf8 = false;
   uint32_t max_pages = 0;  // 1 to 256
+  bool plan_only = false;  // draws nothing: the summary follows the plan
   DrawingPath path = DrawingPath::kFast;
 };
 
@@ -37,6 +40,8 @@ class TextTask : public RenderTask {
   // One slice of layout; brings the plan when it ends the count.
   absl::StatusOr<RenderEvent> Advance(FontTools& tools);
   RenderPlan MakePlan();
+  // Notes the ink of the pages counted last, and drops their glyphs.
+  void MeasurePages(GlyphMasks& masks);
   absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
 
@@ -45,6 +50,11 @@ class TextTask : public RenderTask {
   std::optional<SourceText> source_;
   std::optional<DocumentLayout> layout_;
   std::optional<uint32_t> num_pages_;  // once they are counted
+  struct InkBounds {
+    PageInk least;
+    PageInk most;
+  };
+  std::vector<InkBounds> inks_;  // of all pages, where they are cropped
   bool is_laid_out_ = false;
   uint32_t next_page_ = 0;
 };

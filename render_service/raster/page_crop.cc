@@ -35,17 +35,32 @@ int LastInkRow(const GrayImage& page, int width) {
 
 }  // namespace
 
+uint8_t LeastInk(const RenderProfile& profile) {
+  return profile.crop_margin_px > 0 ? 255 - kInkBelow + 1 : 1;
+}
+
+PageSize CroppedSize(const RenderProfile& profile, bool is_last_page, PageSize page,
+                     const PageInk& ink) {
+  if (profile.crop_margin_px > 0) {
+    const int room = std::min(page.width_px, profile.page_width_px);
+    page.width_px =
+        ink.right_px > 0 ? std::min(room, ink.right_px + profile.crop_margin_px) : room;
+    if (is_last_page && ink.bottom_px > 0) {
+      page.height_px = std::clamp(ink.bottom_px - 1 + profile.crop_margin_px, 1, page.height_px);
+    }
+  } else if (profile.crop_last_page && is_last_page) {
+    page.height_px = std::min(page.height_px, profile.HeightFor(ink.bottom_px));
+  }
+  return page;
+}
+
 void CropPage(const RenderProfile& profile, bool is_last_page, GrayImage& page) {
   if (profile.crop_margin_px == 0) return;
   const int room = std::min(page.width_px, profile.page_width_px);
-  const int columns = InkColumns(page, room);
-  const int width = columns > 0 ? std::min(room, columns + profile.crop_margin_px) : room;
-  if (is_last_page) {
-    const int last_row = LastInkRow(page, room);
-    if (last_row >= 0) {
-      page.height_px = std::clamp(last_row + profile.crop_margin_px, 1, page.height_px);
-    }
-  }
+  const PageInk ink = {InkColumns(page, room), is_last_page ? LastInkRow(page, room) + 1 : 0};
+  const PageSize size = CroppedSize(profile, is_last_page, {page.width_px, page.height_px}, ink);
+  const int width = size.width_px;
+  page.height_px = size.height_px;
   for (int y = 1; y < page.height_px; ++y) {
     std::memmove(page.pixels.data() + static_cast<ptrdiff_t>(y) * width,
                  page.pixels.data() + static_cast<ptrdiff_t>(y) * page.width_px,

@@ -19,6 +19,11 @@ std::string Milliseconds(Clock::duration duration) {
 
 }  // namespace
 
+size_t RenderCall::Outgoing::num_bytes() const {
+  const auto* page = std::get_if<RenderedPage>(&event);
+  return page == nullptr ? 0 : page->pixels.size();
+}
+
 RenderCall::RenderCall(Environment environment)
     : environment_(environment),
       start_time_(Clock::now()),
@@ -78,6 +83,8 @@ void RenderCall::OnReadDone(bool ok) {
   }
   absl::StatusOr<std::unique_ptr<RenderTask>> task = input_.MakeTask();
   if (!task.ok()) return End(std::move(task).status());
+  absl::Status allowed = environment_.quarantine.Check(input_.digest(), input_.source_field());
+  if (!allowed.ok()) return End(std::move(allowed));
   Actions actions;
   {
     base::MutexLock lock(mutex_);
@@ -92,7 +99,9 @@ void RenderCall::OnWriteDone(bool ok) {
   {
     base::MutexLock lock(mutex_);
     is_writing_ = false;
-    if (++next_message_ == outbox_.front().size()) {
+    std::vector<v1::RenderResponse>& messages = outbox_.front().messages;
+    messages[next_message_].Clear();
+    if (++next_message_ == messages.size()) {
       outbox_.pop_front();
       next_message_ = 0;
     }
@@ -135,20 +144,22 @@ void RenderCall::RunStep(WorkerTools& tools) {
   absl::StatusOr<RenderEvent> event = RenderEvent();
   if (task != nullptr) {
     const Clock::time_point begin = Clock::now();
+    const Quarantine::Step noted(environment_.quarantine, input_.digest());
     event = task->Step(tools);
     busy_ += Clock::now() - begin;
   }
   const bool is_last = event.ok() && std::holds_alternative<RenderSummary>(*event);
-  Messages messages;
+  Outgoing outgoing;
   if (event.ok()) {
-    messages =
-        ToResponses(std::move(*event), environment_.build_fingerprint, absl::FromChrono(busy_));
+    outgoing.messages =
+        ToResponses(*event, environment_.build_fingerprint, absl::FromChrono(busy_));
+    outgoing.event = *std::move(event);
   }
   Actions actions;
   {
     base::MutexLock lock(mutex_);
     is_step_running_ = false;
-    if (!messages.empty()) outbox_.push_back(std::move(messages));
+    if (!outgoing.messages.empty()) outbox_.push_back(std::move(outgoing));
     if (!status_ && !event.ok()) status_ = event.status();
     if (!status_ && is_last) status_ = absl::OkStatus();
     if (status_) task_.reset();
@@ -173,14 +184,18 @@ RenderCall::Actions RenderCall::NextActions() {
   if (!is_ending) {
     if (!is_writing_ && !outbox_.empty()) {
       is_writing_ = true;
-      actions.write = &outbox_.front()[next_message_];
+      actions.write = &outbox_.front();
+      actions.message = &outbox_.front().messages[next_message_];
     }
-    if (task_ && !status_ && !is_step_running_ && outbox_.size() < kMaxWaitingEvents) {
+    const bool has_room = outbox_.empty() || (outbox_.size() < kMaxWaitingEvents &&
+                                              outbox_.front().num_bytes() <= kMaxWaitingBytes);
+    if (task_ && !status_ && !is_step_running_ && has_room) {
       is_step_running_ = true;
       actions.submit = true;
     }
     return actions;
   }
+  if (is_step_running_ && !status_->ok() && task_) task_->Cancel();
   if (is_step_running_ || is_writing_) return actions;
   if (is_alarm_set_) {
     alarm_.Cancel();  // OnAlarm goes on from here
@@ -194,7 +209,12 @@ RenderCall::Actions RenderCall::NextActions() {
 void RenderCall::Perform(const Actions& actions) {
   // With nothing to do, another thread may have ended the call and deleted this object. A step to
   // submit keeps it alive past StartWrite.
-  if (actions.write != nullptr) StartWrite(actions.write);
+  if (actions.write != nullptr) {
+    if (actions.message->has_strip()) {
+      FillPixels(std::get<RenderedPage>(actions.write->event), *actions.message->mutable_strip());
+    }
+    StartWrite(actions.message);
+  }
   if (actions.submit) {
     environment_.pool.Submit([this](WorkerTools& tools) { RunStep(tools); });
   }

@@ -13,6 +13,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "proto/base/mutex.h"
 #include "render_service/pipeline/worker_pool.h"
+#include "render_service/server/quarantine.h"
 #include "render_service/server/render_request.h"
 
 namespace glyph::render {
@@ -25,11 +26,14 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
  public:
   // Events (a page is one) made and not yet taken by the client.
   static constexpr size_t kMaxWaitingEvents = 2;
+  // While a larger page waits, no other is drawn.
+  static constexpr size_t kMaxWaitingBytes = 8 << 20;
 
   struct Environment {
     grpc::CallbackServerContext* context;
     const ProfileCatalog& catalog;
     WorkerPool& pool;
+    Quarantine& quarantine;
     absl::Duration max_time;
     base::Sha256Digest build_fingerprint;
     bool is_draining;  // refuses the call
@@ -42,10 +46,17 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
   void OnDone() override;
 
  private:
-  using Messages = std::vector<v1::RenderResponse>;
+  // An event on its way to the client. The pixels of a page are copied into a strip when it goes out.
+  struct Outgoing {
+    RenderEvent event;
+    std::vector<v1::RenderResponse> messages;
+
+    size_t num_bytes() const;
+  };
 
   struct Actions {
-    const v1::RenderResponse* write = nullptr;
+    Outgoing* write = nullptr;
+    v1::RenderResponse* message = nullptr;  // of `write`
     bool submit = false;
     std::optional<absl::Status> finish;
   };
@@ -70,7 +81,7 @@ class RenderCall final : public grpc::ServerBidiReactor<v1::RenderRequest, v1::R
   base::Mutex mutex_;
   std::unique_ptr<RenderTask> task_ GLYPH_GUARDED_BY(mutex_);  // its content belongs to the step
   bool is_step_running_ GLYPH_GUARDED_BY(mutex_) = false;      // or queued
-  std::deque<Messages> outbox_ GLYPH_GUARDED_BY(mutex_);       // one entry an event
+  std::deque<Outgoing> outbox_ GLYPH_GUARDED_BY(mutex_);
   size_t next_message_ GLYPH_GUARDED_BY(mutex_) = 0;           // of the front entry
   bool is_writing_ GLYPH_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> status_ GLYPH_GUARDED_BY(mutex_);  // how the call ends

@@ -44,14 +44,20 @@ absl::Status RenderInput::Add(const v1::RenderRequest& request) {
 
 absl::StatusOr<std::unique_ptr<RenderTask>> RenderInput::MakeTask() {
   if (!has_started_) return StartExpected();
+  digest_ = hash_.Finish();
   if (start_.kind() == v1::SOURCE_KIND_IMAGE) {
-    return std::unique_ptr<RenderTask>(std::make_unique<ImageTask>(std::move(data_)));
+    return std::unique_ptr<RenderTask>(std::make_unique<ImageTask>(std::move(data_), start_.plan_only()));
   }
   const uint32_t max_pages = start_.options().max_pages();
   return std::unique_ptr<RenderTask>(std::make_unique<TextTask>(
       std::move(data_), TextTaskOptions{.profile = profile_,
                                         .lenient_utf8 = start_.options().lenient_utf8(),
-                                        .max_pages = max_pages == 0 ? kMaxPages : max_pages}));
+                                        .max_pages = max_pages == 0 ? kMaxPages : max_pages,
+                                        .plan_only = start_.plan_only()}));
+}
+
+const char* RenderInput::source_field() const {
+  return start_.kind() == v1::SOURCE_KIND_TEXT ? "document.text" : "image.data";
 }
 
 absl::Status RenderInput::Start(const v1::RenderStart& start) {
@@ -85,9 +91,12 @@ absl::Status RenderInput::ReadProfile(const v1::RenderOptions& options) {
                                 absl::StrCat("render.profile has ", options.profile().size(),
                                              " bytes; the limit is ", kMaxProfileNameBytes));
   }
-  GLYPH_ASSIGN_OR_RETURN(profile_, options.profile().empty()
-                                       ? catalog_.Resolve(options.profile_json())
-                                       : catalog_.Find(options.profile()));
+  GLYPH_ASSIGN_OR_RETURN(auto profile, options.profile().empty()
+                                           ? catalog_.Resolve(options.profile_json())
+                                           : catalog_.Find(options.profile()));
+  // Larger values would not survive as an int, and are as wrong.
+  const auto dpi = static_cast<int>(std::min(options.dpi(), 1000000u));
+  GLYPH_ASSIGN_OR_RETURN(profile_, catalog_.AtDpi(std::move(profile), dpi));
   return absl::OkStatus();
 }
 
@@ -101,13 +110,13 @@ absl::Status RenderInput::Append(const std::string& chunk) {
   }
   if (data_.size() + chunk.size() > kMaxSourceBytes) {
     const bool is_text = start_.kind() == v1::SOURCE_KIND_TEXT;
-    const char* field = is_text ? "document.text" : "image.data";
     return rpc::InvalidArgument(
-        "INPUT_TOO_LARGE", field,
-        absl::StrCat(field, " has more than the limit of ", kMaxSourceBytes, " bytes; ",
+        "INPUT_TOO_LARGE", source_field(),
+        absl::StrCat(source_field(), " has more than the limit of ", kMaxSourceBytes, " bytes; ",
                      is_text ? "split the document" : "send a smaller file"));
   }
   data_ += chunk;
+  hash_.Update(chunk);
   num_bytes_ = data_.size();
   return absl::OkStatus();
 }

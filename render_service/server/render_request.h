@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "glyph/v1/render.pb.h"
+#include "proto/base/sha256.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/pipeline/render_task.h"
 
@@ -22,7 +23,7 @@ class RenderInput {
   explicit RenderInput(const ProfileCatalog& catalog) : catalog_(catalog) {}
 
   // Takes the next message. INVALID_ARGUMENT: START_EXPECTED, START_REPEATED, KIND_UNKNOWN,
-  // REQUEST_ID_INVALID, PROFILE_*, MAX_PAGES_OUT_OF_RANGE, CHUNK_TOO_LARGE, INPUT_TOO_LARGE.
+  // REQUEST_ID_INVALID, PROFILE_*, DPI_OUT_OF_RANGE, MAX_PAGES_OUT_OF_RANGE, CHUNK_TOO_LARGE, INPUT_TOO_LARGE.
   absl::Status Add(const v1::RenderRequest& request);
 
   // The client has half-closed: the work to do. INVALID_ARGUMENT START_EXPECTED. Call once.
@@ -30,6 +31,10 @@ class RenderInput {
 
   const std::string& request_id() const { return start_.request_id(); }
   size_t num_bytes() const { return num_bytes_; }
+  // gateway.proto's name of the data.
+  const char* source_field() const;
+  // SHA-256 of all data, once MakeTask has been called.
+  const base::Sha256Digest& digest() const { return digest_; }
 
  private:
   absl::Status Start(const v1::RenderStart& start);
@@ -42,6 +47,8 @@ class RenderInput {
   std::shared_ptr<const ResolvedProfile> profile_;  // of texts
   std::string data_;
   size_t num_bytes_ = 0;
+  base::Sha256 hash_;  // of the data so far
+  base::Sha256Digest digest_ = {};
 };
 
 }  // namespace glyph::render

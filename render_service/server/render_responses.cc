@@ -30,18 +30,21 @@ void AddHeader(const RenderedPage& page, Responses& out) {
   SetDigest(page.profile_fingerprint, header.mutable_profile_fingerprint());
 }
 
-// Pages on the grid in whole bands of 28 rows, others in whole rows.
-void AddStrips(const RenderedPage& page, Responses& out) {
-  const size_t row_bytes = static_cast<size_t>(page.width_px) * static_cast<size_t>(page.channels);
+size_t RowBytes(const RenderedPage& page) {
+  return static_cast<size_t>(page.width_px) * static_cast<size_t>(page.channels);
+}
+
+// Of a strip. Pages on the grid go in whole bands of 28 rows, others in whole rows.
+size_t StripRows(const RenderedPage& page) {
   const size_t unit = page.is_on_grid ? kGridPx : 1;
-  const size_t rows = std::max<size_t>(kMaxStripBytes / (row_bytes * unit), 1) * unit;
-  const auto height = static_cast<size_t>(page.height_px);
-  for (size_t row = 0; row < height; row += rows) {
+  return std::max<size_t>(kMaxStripBytes / (RowBytes(page) * unit), 1) * unit;
+}
+
+void AddStrips(const RenderedPage& page, Responses& out) {
+  for (size_t row = 0; row < static_cast<size_t>(page.height_px); row += StripRows(page)) {
     v1::PageStrip& strip = *out.emplace_back().mutable_strip();
     strip.set_page_index(page.index);
     strip.set_first_row(static_cast<uint32_t>(row));
-    strip.set_pixels(page.pixels.data() + row * row_bytes,
-                     std::min(rows, height - row) * row_bytes);
   }
 }
 
@@ -69,6 +72,7 @@ void AddPlan(const RenderPlan& plan, const base::Sha256Digest& build_fingerprint
   message.set_characters(plan.characters);
   SetDigest(plan.profile_fingerprint, message.mutable_profile_fingerprint());
   SetDigest(build_fingerprint, message.mutable_build_fingerprint());
+  message.set_exact(plan.is_exact);
 }
 
 void AddDone(const RenderSummary& summary, absl::Duration busy, Responses& out) {
@@ -82,12 +86,12 @@ void AddDone(const RenderSummary& summary, absl::Duration busy, Responses& out) 
   diagnostics.set_control_characters(summary.oddities.control_characters);
   diagnostics.set_capped_marks(summary.oddities.capped_marks);
   diagnostics.set_blank_pages(summary.blank_pages);
-  diagnostics.set_empty(summary.pages == 0);
+  diagnostics.set_empty(summary.is_empty);
 }
 
 }  // namespace
 
-std::vector<v1::RenderResponse> ToResponses(RenderEvent event,
+std::vector<v1::RenderResponse> ToResponses(const RenderEvent& event,
                                             const base::Sha256Digest& build_fingerprint,
                                             absl::Duration busy) {
   Responses out;
@@ -99,6 +103,12 @@ std::vector<v1::RenderResponse> ToResponses(RenderEvent event,
   }
   if (const auto* summary = std::get_if<RenderSummary>(&event)) AddDone(*summary, busy, out);
   return out;
+}
+
+void FillPixels(const RenderedPage& page, v1::PageStrip& strip) {
+  const size_t row = strip.first_row();
+  const size_t rows = std::min(StripRows(page), static_cast<size_t>(page.height_px) - row);
+  strip.set_pixels(page.pixels.data() + row * RowBytes(page), rows * RowBytes(page));
 }
 
 }  // namespace glyph::render

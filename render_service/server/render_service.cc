@@ -6,9 +6,10 @@
 namespace glyph::render {
 
 RenderServiceImpl::RenderServiceImpl(const ProfileCatalog& catalog, WorkerPool& pool,
-                                     absl::Duration max_call_time)
+                                     Quarantine& quarantine, absl::Duration max_call_time)
     : catalog_(catalog),
       pool_(pool),
+      quarantine_(quarantine),
       max_call_time_(max_call_time),
       build_fingerprint_(BuildFingerprint()) {}
 
@@ -17,6 +18,7 @@ grpc::ServerBidiReactor<v1::RenderRequest, v1::RenderResponse>* RenderServiceImp
   return new RenderCall({.context = context,
                          .catalog = catalog_,
                          .pool = pool_,
+                         .quarantine = quarantine_,
                          .max_time = max_call_time_,
                          .build_fingerprint = build_fingerprint_,
                          .is_draining = is_draining_});

@@ -5,6 +5,7 @@
 #include "glyph/v1/render.grpc.pb.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/pipeline/worker_pool.h"
+#include "render_service/server/quarantine.h"
 
 namespace glyph::render {
 
@@ -14,8 +15,8 @@ inline constexpr absl::Duration kMaxCallTime = absl::Minutes(10);
 // glyph.v1.RenderService. Thread-safe.
 class RenderServiceImpl final : public v1::RenderService::CallbackService {
  public:
-  // `catalog` and `pool` outlive the service.
-  RenderServiceImpl(const ProfileCatalog& catalog, WorkerPool& pool,
+  // `catalog`, `pool` and `quarantine` outlive the service.
+  RenderServiceImpl(const ProfileCatalog& catalog, WorkerPool& pool, Quarantine& quarantine,
                     absl::Duration max_call_time = kMaxCallTime);
 
   grpc::ServerBidiReactor<v1::RenderRequest, v1::RenderResponse>* Render(
@@ -27,6 +28,7 @@ class RenderServiceImpl final : public v1::RenderService::CallbackService {
  private:
   const ProfileCatalog& catalog_;
   WorkerPool& pool_;
+  Quarantine& quarantine_;
   const absl::Duration max_call_time_;
   const base::Sha256Digest build_fingerprint_;
   std::atomic<bool> is_draining_ = false;

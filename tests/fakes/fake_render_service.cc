@@ -50,7 +50,9 @@ std::vector<v1::RenderResponse> EventsOf(const v1::RenderStart& start, const std
   v1::RenderPlan& plan = *events.emplace_back().mutable_plan();
   plan.set_max_pages(static_cast<uint32_t>(pages.size()));
   plan.set_max_visual_tokens(pages.size() * 4);
+  plan.set_exact(!is_image);
   plan.set_characters(is_image ? 0 : source.size());
+  if (start.plan_only()) pages.clear();
   for (size_t i = 0; i < pages.size(); ++i) {
     AddPage(static_cast<uint32_t>(i), is_image, pages[i].size(), events);
   }

@@ -202,7 +202,15 @@ FakeVlmService::FakeVlmService(int port) {
 FakeVlmService::~FakeVlmService() { server_.reset(); }
 
 grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse>* FakeVlmService::Generate(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* context) {
+  const auto traceparent = context->client_metadata().find("traceparent");
+  {
+    base::MutexLock lock(mutex_);
+    traceparent_.clear();
+    if (traceparent != context->client_metadata().end()) {
+      traceparent_.assign(traceparent->second.data(), traceparent->second.size());
+    }
+  }
   return new GenerateCall(*this);
 }
 
@@ -214,6 +222,15 @@ grpc::ServerUnaryReactor* FakeVlmService::GetModel(grpc::CallbackServerContext* 
     ++num_model_calls_;
     *response->mutable_model() = model_;
   }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* FakeVlmService::CountTokens(grpc::CallbackServerContext* context,
+                                                      const v1::CountTokensRequest* request,
+                                                      v1::CountTokensResponse* response) {
+  response->set_tokens(request->text().size() / 2);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
@@ -241,6 +258,11 @@ std::string FakeVlmService::address() const { return absl::StrCat("127.0.0.1:", 
 std::vector<v1::GenerateStart> FakeVlmService::starts() const {
   base::MutexLock lock(mutex_);
   return starts_;
+}
+
+std::string FakeVlmService::traceparent() const {
+  base::MutexLock lock(mutex_);
+  return traceparent_;
 }
 
 int FakeVlmService::num_model_calls() const {

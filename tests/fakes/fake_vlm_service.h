@@ -14,8 +14,8 @@
 namespace glyph::fakes {
 
 // vlm_service without a model, on a free port of 127.0.0.1: takes every page and answers each
-// prompt with `Behaviour::answer`, as often as n says, from where forced_output_ids end. Token i of
-// an answer has the log-probability -i, and those asked for besides follow by -1 each. Can stop or
+// prompt with `Behaviour::answer`, as often as n says, from where forced_output_ids end. A text
+// has a token for each two bytes of it. Token i of an answer has the log-probability -i, and those asked for besides follow by -1 each. Can stop or
 // fail after any number of events. Thread-safe.
 class FakeVlmService final : public v1::VlmService::CallbackService {
  public:
@@ -42,6 +42,8 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   int port() const { return server_->port(); }
   // Start messages so far, in order.
   std::vector<v1::GenerateStart> starts() const GLYPH_EXCLUDES(mutex_);
+  // The traceparent of the last Generate call; empty without one.
+  std::string traceparent() const GLYPH_EXCLUDES(mutex_);
   int num_model_calls() const GLYPH_EXCLUDES(mutex_);
   int num_strips() const GLYPH_EXCLUDES(mutex_);
   // False when no `count` Generate calls were cancelled, or begun, within ten seconds.
@@ -56,6 +58,9 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override;
+  grpc::ServerUnaryReactor* CountTokens(grpc::CallbackServerContext* context,
+                                        const v1::CountTokensRequest* request,
+                                        v1::CountTokensResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchStatsResponse>* WatchStats(
       grpc::CallbackServerContext* context, const v1::WatchStatsRequest* request) override;
 
@@ -65,6 +70,7 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   v1::Model model_ GLYPH_GUARDED_BY(mutex_);
   std::vector<v1::GenerateStart> starts_ GLYPH_GUARDED_BY(mutex_);
   std::set<std::string> page_keys_ GLYPH_GUARDED_BY(mutex_);  // of pages taken
+  std::string traceparent_ GLYPH_GUARDED_BY(mutex_);
   int num_model_calls_ GLYPH_GUARDED_BY(mutex_) = 0;
   int num_strips_ GLYPH_GUARDED_BY(mutex_) = 0;
   int num_cancelled_ GLYPH_GUARDED_BY(mutex_) = 0;

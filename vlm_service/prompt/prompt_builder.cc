@@ -53,6 +53,10 @@ Prompt PromptBuilder::Build(std::span<const PromptPiece> pieces) const {
   return stream.Take();
 }
 
+int64_t PromptBuilder::CountTextTokens(std::string_view text) const {
+  return static_cast<int64_t>(tokenizer_->EncodeText(text).size());
+}
+
 int64_t PromptBuilder::MaxTokens(int64_t text_bytes, int64_t num_pages, int64_t visual_tokens) {
   return kTemplateTokens + text_bytes + kTokensPerPage * num_pages + visual_tokens;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -29,6 +30,9 @@ class PromptBuilder {
 
   // Neighbouring texts are joined before they are tokenised. Grids have at least one token.
   Prompt Build(std::span<const PromptPiece> pieces) const;
+
+  // Tokens of a text alone.
+  int64_t CountTextTokens(std::string_view text) const;
 
   // No prompt of `text_bytes` bytes of text in all, and `num_pages` pages of `visual_tokens` image
   // tokens in all, has more tokens than this.

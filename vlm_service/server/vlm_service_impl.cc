@@ -10,7 +10,8 @@
 namespace glyph::vlm {
 namespace {
 
-constexpr char kContractVersion[] = "1.1";
+constexpr char kContractVersion[] = "1.2";
+constexpr size_t kMaxCountedBytes = 512 << 10;  // as all texts of a prompt
 constexpr uint32_t kDefaultIntervalMs = 1000;
 constexpr uint32_t kMinIntervalMs = 100;
 constexpr uint32_t kMaxIntervalMs = 60000;
@@ -59,6 +60,23 @@ grpc::ServerUnaryReactor* VlmServiceImpl::GetModel(grpc::CallbackServerContext* 
                                                    v1::GetModelResponse* response) {
   FillModel(environment_.model, *response->mutable_model());
   auto* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* VlmServiceImpl::CountTokens(grpc::CallbackServerContext* context,
+                                                      const v1::CountTokensRequest* request,
+                                                      v1::CountTokensResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  const std::string& text = request->text();
+  if (text.size() > kMaxCountedBytes) {
+    reactor->Finish(rpc::ToGrpcStatus(rpc::InvalidArgument(
+        "INPUT_TOO_LARGE", "text",
+        absl::StrCat("text has ", text.size(), " bytes; at most ", kMaxCountedBytes,
+                     " are counted in one call"))));
+    return reactor;
+  }
+  response->set_tokens(static_cast<uint64_t>(environment_.prompts.CountTextTokens(text)));
   reactor->Finish(grpc::Status::OK);
   return reactor;
 }

@@ -20,6 +20,9 @@ class VlmServiceImpl final : public v1::VlmService::CallbackService {
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override;
+  grpc::ServerUnaryReactor* CountTokens(grpc::CallbackServerContext* context,
+                                        const v1::CountTokensRequest* request,
+                                        v1::CountTokensResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchStatsResponse>* WatchStats(
       grpc::CallbackServerContext* context, const v1::WatchStatsRequest* request) override;
 

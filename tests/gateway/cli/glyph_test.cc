@@ -113,6 +113,8 @@ TEST_F(GlyphTest, PassesGenerationAndRenderOptions) {
                          "b",
                          "--profile",
                          "noto-1024",
+                         "--dpi",
+                         "96",
                          "--lenient",
                          "--allow-profile-mismatch",
                          "Q"}));
@@ -126,6 +128,7 @@ TEST_F(GlyphTest, PassesGenerationAndRenderOptions) {
   EXPECT_THAT(start.options().stop(), ::testing::ElementsAre("a", "b"));
   EXPECT_TRUE(start.allow_profile_mismatch());
   EXPECT_EQ(render_->starts().at(0).options().profile(), "noto-1024");
+  EXPECT_EQ(render_->starts().at(0).options().dpi(), 96u);
   EXPECT_TRUE(render_->starts().at(0).options().lenient_utf8());
 }
 
@@ -215,6 +218,32 @@ TEST_F(GlyphTest, RendersIntoAFolder) {
   EXPECT_EQ(map["pages"][0]["width_px"], 56);
   EXPECT_EQ(map["pages"][1]["boxes"][0]["source_end"], 3);
   EXPECT_EQ(map["characters"], 7);
+}
+
+TEST_F(GlyphTest, EstimatesADocument) {
+  const std::vector<std::string> arguments = {"estimate", "--server", address(), "--file", "-"};
+  const auto result = RunGlyph(arguments, "one\f" + std::string(60, 'x'));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out,
+            "pages          2\n"
+            "visual tokens  8\n"
+            "text tokens    32, 64 characters\n"
+            "compression    4.00 text tokens a visual token\n");
+  ExpectFailure(RunGlyph({"estimate", "--server", address()}), EX_USAGE, "--file");
+  ExpectFailure(RunGlyph({"estimate", "--server", address(), "--file", folder_ + "/none"}),
+                EX_NOINPUT, "No such file");
+}
+
+TEST_F(GlyphTest, EstimatesInJson) {
+  const auto result = RunGlyph({"estimate", "--json", "--server", address(), "--profile", "nano",
+                                "--file", File("a", std::string(6, 'x'))});
+  const auto estimate = nlohmann::json::parse(result.out);
+  EXPECT_EQ(estimate["pages"], 1);
+  EXPECT_EQ(estimate["visual_tokens"], "4");
+  EXPECT_EQ(estimate["text_tokens"], "3");
+  EXPECT_EQ(estimate["compression_ratio"], 0.75);
+  EXPECT_EQ(estimate["exact"], true);
+  EXPECT_EQ(render_->starts().at(0).options().profile(), "nano");
 }
 
 TEST_F(GlyphTest, OutlinesLinesForTheViewer) {

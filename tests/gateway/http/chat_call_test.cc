@@ -1,5 +1,9 @@
 #include "gateway/http/chat_call.h"
 
+#include <utility>
+#include <vector>
+
+#include "gateway/http/estimate_call.h"
 #include "gateway/http/json_text.h"
 #include "gateway/http/models_call.h"
 #include "gateway/http/render_call.h"
@@ -16,6 +20,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr char kTrace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 constexpr char kAsk[] = R"({"messages":[{"role":"user","content":"Why?"}])";
 
 class ApiCallTest : public FlowFixture {
@@ -31,6 +36,7 @@ class ApiCallTest : public FlowFixture {
     request.path = path;
     request.body = body;
     request.request_id = "id";
+    request.headers = {{"traceparent", kTrace}};
     call_ = starter(std::move(request), reply_);
     if (vlm_client_.model_calls.empty()) return;
     v1::Model model;
@@ -53,6 +59,7 @@ class ApiCallTest : public FlowFixture {
 TEST_F(ApiCallTest, AnswersWithOneObject) {
   Ask("");
   EXPECT_EQ(generate().writes.at(0).start().request_id(), "id");
+  EXPECT_EQ(generate().traceparent, kTrace);
   EXPECT_EQ(generate().writes.at(0).start().parts(0).text(), "Why?");
   EXPECT_EQ(gate_.num_in_flight(), 1);
   SendTokens({{1, "Be"}, {2, "cause"}});
@@ -181,6 +188,8 @@ TEST_F(ApiCallTest, DrawsPagesAsLines) {
   Call(RenderStarter(services_), R"({"text":"a long text","profile":"nano"})");
   EXPECT_EQ(render(0).source, "a long text");
   EXPECT_EQ(render(0).start.request_id(), "id");
+  EXPECT_EQ(render(0).traceparent, kTrace);
+  EXPECT_FALSE(render(0).start.plan_only());
   for (const v1::RenderResponse& event : {Plan(1), Page(), Strip(), SourceMap(), Done(1)}) {
     render(0).Send(event);
   }
@@ -219,6 +228,27 @@ TEST_F(ApiCallTest, EndsARenderWithItsError) {
 
 TEST_F(ApiCallTest, EndsARenderWhoseClientIsGone) {
   Call(RenderStarter(services_), R"({"text":"a"})");
+  call_->OnGone();
+  EXPECT_TRUE(render(0).cancelled);
+  EXPECT_EQ(gate_.num_in_flight(), 0);
+}
+
+TEST_F(ApiCallTest, EstimatesWithoutDrawing) {
+  Call(EstimateStarter(services_), R"({"text":"a long text"})");
+  EXPECT_TRUE(render(0).start.plan_only());
+  v1::RenderResponse plan = Plan(3);
+  plan.mutable_plan()->set_exact(true);
+  render(0).Send(plan);
+  render(0).Send(Done(0));
+  EXPECT_EQ(reply_->response.status, 200);
+  EXPECT_EQ(Body()["pages"], 3);
+  EXPECT_EQ(Body()["exact"], true);
+  EXPECT_EQ(Body()["visual_tokens"], 30);
+  EXPECT_GT(Body()["text_tokens"], 0);
+}
+
+TEST_F(ApiCallTest, EndsAnEstimateWhoseClientIsGone) {
+  Call(EstimateStarter(services_), R"({"text":"a"})");
   call_->OnGone();
   EXPECT_TRUE(render(0).cancelled);
   EXPECT_EQ(gate_.num_in_flight(), 0);

@@ -264,6 +264,18 @@ TEST(AskValidationTest, LeavesEmptyPartsOfAStartToItsChunks) {
   EXPECT_FALSE(ValidateAsk(request).ok());
 }
 
+TEST(AskValidationTest, TakesTheResolutionsOfTheLadder) {
+  v1::RenderPagesRequest request;
+  for (const uint32_t dpi : {0u, 72u, 96u, 120u}) {
+    request.mutable_render()->set_dpi(dpi);
+    EXPECT_TRUE(ValidateRenderPages(request).ok()) << dpi;
+  }
+  for (const uint32_t dpi : {1u, 71u, 73u, 95u, 97u, 119u, 121u, 0xFFFFFFFFu}) {
+    request.mutable_render()->set_dpi(dpi);
+    EXPECT_EQ(rpc::GetErrorDetails(ValidateRenderPages(request)).field, "render.dpi") << dpi;
+  }
+}
+
 TEST(AskValidationTest, ChecksRenderPages) {
   v1::RenderPagesRequest request;
   request.mutable_document()->set_text(std::string(16 << 20, 'x'));

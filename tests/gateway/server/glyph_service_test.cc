@@ -249,6 +249,61 @@ TEST_F(GlyphServiceTest, RefusesToDrawWhatIsTooLarge) {
   EXPECT_EQ(ReasonOf(rpc::FromGrpcStatus(stream->Finish())), "INPUT_TOO_LARGE");
 }
 
+class EstimateTest : public GatewayFixture {
+ protected:
+  absl::Status Estimate(const std::string& text, v1::EstimateResponse& response) const {
+    v1::EstimateRequest request;
+    request.mutable_document()->set_text(text);
+    grpc::ClientContext context;
+    return rpc::FromGrpcStatus(stub_->Estimate(&context, request, &response));
+  }
+};
+
+TEST_F(EstimateTest, TellsPagesTokensAndTheirRatioWithoutDrawing) {
+  v1::EstimateResponse estimate;
+  const absl::Status status = Estimate("one\f" + std::string(60, 'x'), estimate);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(estimate.pages(), 2u);
+  EXPECT_EQ(estimate.visual_tokens(), 8u);
+  EXPECT_TRUE(estimate.exact());
+  EXPECT_EQ(estimate.characters(), 64u);
+  EXPECT_EQ(estimate.text_tokens(), 32u);
+  EXPECT_EQ(estimate.compression_ratio(), 4);
+  EXPECT_TRUE(render_->starts().at(0).plan_only());
+  EXPECT_EQ(render_->starts().at(0).options().profile_json(), "{\"fake\":true}");
+  EXPECT_TRUE(WaitUntilIdle());
+}
+
+TEST_F(EstimateTest, ScalesTheTokensOfLongDocuments) {
+  v1::EstimateResponse estimate;
+  ASSERT_TRUE(Estimate(std::string(16 << 20, 'x'), estimate).ok());
+  EXPECT_EQ(estimate.text_tokens(), uint64_t{8} << 20);
+  EXPECT_EQ(estimate.compression_ratio(), (8 << 20) / 4.0);
+}
+
+TEST_F(EstimateTest, HasNoRatioWithoutAPage) {
+  v1::EstimateResponse estimate;
+  ASSERT_TRUE(Estimate(" ", estimate).ok());
+  EXPECT_EQ(estimate.pages(), 0u);
+  EXPECT_EQ(estimate.compression_ratio(), 0);
+  ASSERT_TRUE(Estimate("", estimate).ok());
+  EXPECT_EQ(estimate.text_tokens(), 0u);
+}
+
+TEST_F(EstimateTest, EndsWithWhatIsWrong) {
+  v1::EstimateResponse estimate;
+  EXPECT_EQ(ReasonOf(Estimate(std::string((16 << 20) + 1, 'x'), estimate)), "INPUT_TOO_LARGE");
+  fakes::FakeRenderService::Behaviour fail;
+  fail.fail_after = 0;
+  fail.error = rpc::ToGrpcStatus(rpc::InvalidArgument("INVALID_UTF8", "document.text", "byte 1"));
+  render_->SetBehaviour(fail);
+  EXPECT_EQ(ReasonOf(Estimate("x", estimate)), "INVALID_UTF8");
+  render_->SetBehaviour({});
+  ASSERT_TRUE(Estimate("x", estimate).ok());
+  vlm_.reset();  // the profile is known, but nobody counts
+  EXPECT_EQ(ReasonOf(Estimate("x", estimate)), "VLM_UNAVAILABLE");
+}
+
 TEST_F(GlyphServiceTest, TellsTheStateOfTheSystem) {
   grpc::ClientContext context;
   v1::GetStatusResponse status;

@@ -58,6 +58,21 @@ TEST(RenderProfileTest, HasDefaultsThatSuitNano) {
   EXPECT_EQ(profile.LinesPerPage(), 13);
 }
 
+TEST(RenderProfileTest, CropsTheLastPageOnTheGridOnly) {
+  nlohmann::json json = Nano();
+  const std::string plain = CanonicalText(ParseRenderProfile(json.dump()).value());
+  json["crop_last_page"] = true;
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  EXPECT_TRUE(profile.crop_last_page);
+  EXPECT_EQ(CanonicalText(profile), plain + "crop_last_page=true\n");
+  json["crop_last_page"] = false;
+  EXPECT_EQ(CanonicalText(ParseRenderProfile(json.dump()).value()), plain);
+  json["crop_last_page"] = true;
+  json["to_grid"] = "hf_resize";
+  EXPECT_EQ(rpc::GetErrorDetails(ParseRenderProfile(json.dump()).status()).reason,
+            "PROFILE_INVALID");
+}
+
 TEST(RenderProfileTest, PadsTheWidthToTheGrid) {
   nlohmann::json json = Nano();
   json["page_width_px"] = 1024;

@@ -45,7 +45,8 @@ TEST(ImageTaskTest, KeysPixelsNotFiles) {
 
 TEST(ImageTaskTest, BoundsTheTokensOfGlmsPreprocessor) {
   EXPECT_EQ(MaxVisualTokens(280, 560), 10u * 20);
-  EXPECT_EQ(MaxVisualTokens(281, 560), 11u * 20);
+  EXPECT_EQ(MaxVisualTokens(293, 560), 10u * 20);
+  EXPECT_EQ(MaxVisualTokens(294, 560), 11u * 20);
   EXPECT_EQ(MaxVisualTokens(1, 1), 16u);
   EXPECT_EQ(MaxVisualTokens(1, 200), 200u);
   EXPECT_EQ(MaxVisualTokens(14, 140), 16u);

@@ -51,6 +51,23 @@ TEST(PageCropTest, NeverMakesAPageLarger) {
   EXPECT_EQ(page.pixels.back(), 0);
 }
 
+TEST(PageCropTest, EndsTheLastPageOnTheGridBelowItsInk) {
+  RenderProfile profile;
+  profile.crop_last_page = true;
+  profile.margin_bottom_px = 6;
+  profile.page_height_min_px = 56;
+  profile.page_height_max_px = 280;
+  const auto height = [&](bool is_last_page, int bottom_px) {
+    return CroppedSize(profile, is_last_page, {280, 224}, {100, bottom_px}).height_px;
+  };
+  EXPECT_EQ(height(true, 106), 112);
+  EXPECT_EQ(height(true, 107), 140);
+  EXPECT_EQ(height(true, 3), 56);     // the least
+  EXPECT_EQ(height(true, 400), 224);  // never larger
+  EXPECT_EQ(height(false, 106), 224);
+  EXPECT_EQ(CroppedSize(profile, true, {280, 224}, {100, 9}).width_px, 280);
+}
+
 TEST(PageCropTest, LeavesOtherProfilesAlone) {
   RenderProfile profile = Profile();
   profile.crop_margin_px = 0;

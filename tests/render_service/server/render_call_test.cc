@@ -96,6 +96,55 @@ TEST(RenderCallTest, EndsATextWithoutInkWithoutPages) {
   EXPECT_TRUE(server.Render({StartText()}).dones[0].diagnostics().empty());
 }
 
+TEST(RenderCallTest, PlansWithoutDrawing) {
+  RenderTestServer server;
+  for (const char* profile : {"nano", "noto-1024", "glyph-upstream"}) {
+    const std::string text = Lines(300);
+    const RenderOutcome drawn = server.RenderText(text, profile);
+    v1::RenderRequest start = StartText(profile);
+    start.mutable_start()->set_plan_only(true);
+    const RenderOutcome planned = server.Render({start, Data(text)});
+    ASSERT_TRUE(planned.status.ok()) << planned.status.error_message();
+    EXPECT_EQ(planned.plans[0].SerializeAsString(), drawn.plans[0].SerializeAsString());
+    EXPECT_EQ(planned.plans[0].exact(), profile != std::string("glyph-upstream"));
+    EXPECT_TRUE(planned.pages.empty());
+    EXPECT_EQ(planned.dones[0].pages(), 0u);
+    EXPECT_EQ(planned.dones[0].characters(), text.size());
+    EXPECT_FALSE(planned.dones[0].diagnostics().empty());
+  }
+}
+
+TEST(RenderCallTest, PlansUploadsAndBlankTextsWithoutDrawing) {
+  RenderTestServer server;
+  v1::RenderRequest start = StartImage();
+  start.mutable_start()->set_plan_only(true);
+  const RenderOutcome image = server.Render({start, Data(ReadGolden("rgb8.png"))});
+  EXPECT_EQ(image.plans[0].max_pages(), 1u);
+  EXPECT_FALSE(image.plans[0].exact());
+  EXPECT_TRUE(image.pages.empty());
+  EXPECT_EQ(image.dones[0].pages(), 0u);
+  start = StartText();
+  start.mutable_start()->set_plan_only(true);
+  const RenderOutcome blank = server.Render({start, Data(" \n")});
+  EXPECT_EQ(blank.plans[0].max_pages(), 0u);
+  EXPECT_TRUE(blank.dones[0].diagnostics().empty());
+}
+
+TEST(RenderCallTest, DrawsAtTheResolutionAskedFor) {
+  RenderTestServer server;
+  for (const auto& [dpi, width] : {std::pair{0u, 532u}, {72u, 532u}, {96u, 728u}, {120u, 896u}}) {
+    v1::RenderRequest start = StartText("nano");
+    start.mutable_start()->mutable_options()->set_dpi(dpi);
+    const RenderOutcome outcome = server.Render({start, Data(Lines(30))});
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+    EXPECT_EQ(outcome.pages.size(), outcome.plans[0].max_pages());
+    EXPECT_EQ(outcome.pages[0].header.width_px(), width);
+    EXPECT_EQ(outcome.pages[0].header.profile_fingerprint() ==
+                  base::ToBytes(server.catalog().Find("nano").value()->fingerprint),
+              dpi <= 72);
+  }
+}
+
 TEST(RenderCallTest, DecodesUploads) {
   RenderTestServer server;
   for (const char* name : {"rgb8.png", "rgb420.jpg", "lossy.webp"}) {

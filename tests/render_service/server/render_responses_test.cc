@@ -22,6 +22,15 @@ RenderedPage Page(int width, int height, int channels) {
   return page;
 }
 
+// As the messages go out.
+std::vector<v1::RenderResponse> FilledResponses(const RenderedPage& page) {
+  auto responses = ToResponses(page, {}, absl::ZeroDuration());
+  for (v1::RenderResponse& response : responses) {
+    if (response.has_strip()) FillPixels(page, *response.mutable_strip());
+  }
+  return responses;
+}
+
 struct Size {
   int width;
   int height;
@@ -33,7 +42,7 @@ TEST(RenderResponsesTest, CutsPagesIntoStripsOfWholeBands) {
        {Size{28, 28, 1}, Size{532, 280, 1}, Size{1036, 4648, 1}, Size{16380, 1008, 1},
         Size{16384, 1024, 3}, Size{1, 16384, 3}, Size{37, 23, 3}}) {
     const RenderedPage page = Page(width, height, channels);
-    const auto responses = ToResponses(page, {}, absl::ZeroDuration());
+    const auto responses = FilledResponses(page);
     const uint32_t unit = channels == 1 ? 28 : 1;
     std::string pixels;
     for (size_t i = 1; i < responses.size(); ++i) {
@@ -67,7 +76,7 @@ TEST(RenderResponsesTest, NamesDrawnPagesAndUploads) {
 TEST(RenderResponsesTest, LeavesPagesOffTheGridToTheModel) {
   RenderedPage page = Page(589, 566, 1);
   page.is_on_grid = false;
-  const auto responses = ToResponses(page, {}, absl::ZeroDuration());
+  const auto responses = FilledResponses(page);
   EXPECT_EQ(responses[0].page().origin(), v1::PAGE_ORIGIN_UPLOADED);
   EXPECT_EQ(responses[0].page().format(), v1::PIXEL_FORMAT_GRAY8);
   EXPECT_EQ(responses[0].page().profile_fingerprint().size(), 32u);
@@ -107,6 +116,8 @@ TEST(RenderResponsesTest, CountsWhatWasOdd) {
   EXPECT_EQ(done.diagnostics().blank_pages(), 8u);
   EXPECT_FALSE(done.diagnostics().empty());
   EXPECT_EQ(done.render_ms(), 9);
+  summary.is_empty = true;
+  EXPECT_TRUE(ToResponses(summary, {}, absl::ZeroDuration())[0].done().diagnostics().empty());
 }
 
 }  // namespace

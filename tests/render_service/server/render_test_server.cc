@@ -58,8 +58,9 @@ v1::RenderRequest Data(std::string bytes) {
 
 RenderTestServer::RenderTestServer(int num_workers, int num_seats, absl::Duration max_call_time)
     : catalog_(ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value()),
+      quarantine_(Quarantine::Open("").value()),
       pool_(num_workers, num_seats),
-      service_(*catalog_, pool_, max_call_time),
+      service_(*catalog_, pool_, *quarantine_, max_call_time),
       runner_(rpc::ServerRunner::Start(
                   {.service_name = "glyph.v1.RenderService", .drain = absl::ZeroDuration()},
                   {&service_})

@@ -8,6 +8,7 @@
 #include "proto/rpc/server_runner.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/pipeline/worker_pool.h"
+#include "render_service/server/quarantine.h"
 #include "render_service/server/render_service.h"
 
 namespace glyph::render {
@@ -54,6 +55,7 @@ class RenderTestServer {
 
  private:
   std::unique_ptr<ProfileCatalog> catalog_;
+  std::unique_ptr<Quarantine> quarantine_;
   WorkerPool pool_;
   RenderServiceImpl service_;
   std::unique_ptr<rpc::ServerRunner> runner_;

@@ -122,13 +122,39 @@ TEST_F(WatchStatsTest, EndsWhenTheServiceDrains) {
   EXPECT_EQ(FirstOf(0, stats).code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(WatchStatsTest, CountsTheTokensOfTexts) {
+  const auto count = [this](const std::string& text, uint64_t& tokens) {
+    grpc::ClientContext context;
+    v1::CountTokensRequest request;
+    request.set_text(text);
+    v1::CountTokensResponse response;
+    const grpc::Status status = stub().CountTokens(&context, request, &response);
+    tokens = response.tokens();
+    return rpc::FromGrpcStatus(status);
+  };
+  // A prompt has as many more tokens as its text has.
+  const Answer empty = Ask(stub(), StartRequest("?"));
+  const Answer asked = Ask(stub(), StartRequest("?hello <|user|> world"));
+  uint64_t tokens = 0, one = 0;
+  ASSERT_TRUE(count("?", one).ok());
+  ASSERT_TRUE(count("?hello <|user|> world", tokens).ok());
+  EXPECT_GT(tokens, one);
+  EXPECT_EQ(tokens - one, asked.finished->prompt_tokens() - empty.finished->prompt_tokens());
+  ASSERT_TRUE(count("", tokens).ok());
+  EXPECT_EQ(tokens, 0u);
+  std::string text((512 << 10) - 1, 'a');
+  EXPECT_TRUE(count(text, tokens).ok());
+  EXPECT_TRUE(count(text += 'a', tokens).ok());
+  EXPECT_EQ(rpc::GetErrorDetails(count(text += 'a', tokens)).reason, "INPUT_TOO_LARGE");
+}
+
 TEST_F(WatchStatsTest, GetModelDescribesTheModel) {
   grpc::ClientContext context;
   v1::GetModelResponse response;
   ASSERT_TRUE(stub().GetModel(&context, {}, &response).ok());
   const v1::Model& model = response.model();
   EXPECT_EQ(model.name(), "test");
-  EXPECT_EQ(model.contract_version(), "1.1");
+  EXPECT_EQ(model.contract_version(), "1.2");
   EXPECT_EQ(model.page_grid_px(), 28u);
   EXPECT_EQ(model.max_page_pixels(), 28u * 28 * 7500);
   EXPECT_EQ(model.profile_fingerprint(), std::string(32, 'F'));

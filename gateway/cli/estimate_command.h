@@ -1,0 +1,18 @@
+#pragma once
+#include <string>
+
+#include "glyph/v1/gateway.pb.h"
+
+namespace glyph::gateway::cli {
+
+struct EstimateCommandOptions {
+  std::string server;
+  std::string file;  // "-": stdin
+  bool json = false;
+  v1::RenderOptions render;
+};
+
+// glyph estimate: tells pages and tokens of a document. Returns the exit code.
+int RunEstimate(const EstimateCommandOptions& options);
+
+}  // namespace glyph::gateway::cli

@@ -1,0 +1,57 @@
+#include "gateway/server/estimate_reactor.h"
+
+#include <utility>
+
+#include "gateway/routing/ask_validation.h"
+#include "gateway/routing/estimation.h"
+#include "gateway/server/client_deadline.h"
+#include "proto/rpc/status_conversion.h"
+
+namespace glyph::gateway {
+namespace {
+
+v1::RenderPagesRequest PagesOf(const v1::EstimateRequest& request) {
+  v1::RenderPagesRequest pages;
+  *pages.mutable_document() = request.document();
+  *pages.mutable_render() = request.render();
+  return pages;
+}
+
+class EstimateReactor final : public grpc::ServerUnaryReactor {
+ public:
+  EstimateReactor(ServerServices& services, const grpc::CallbackServerContext& context,
+                  v1::RenderPagesRequest request, v1::EstimateResponse& response)
+      : estimation_(
+            services.flow, services.gate,
+            RenderRelay::Job{std::move(request), "",
+                             UpstreamDeadline(services.flow.now(), ClientDeadline(context))},
+            [this, &response](absl::StatusOr<v1::EstimateResponse> result) {
+              if (result.ok()) response = *std::move(result);
+              Finish(rpc::ToGrpcStatus(result.status()));
+            }) {
+    estimation_.Start();
+  }
+
+ private:
+  void OnCancel() override { estimation_.Cancel(); }
+  void OnDone() override { delete this; }
+
+  Estimation estimation_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartEstimate(ServerServices& services,
+                                        grpc::CallbackServerContext& context,
+                                        const v1::EstimateRequest& request,
+                                        v1::EstimateResponse& response) {
+  v1::RenderPagesRequest pages = PagesOf(request);
+  const absl::Status status = ValidateRenderPages(pages);
+  if (status.ok()) return new EstimateReactor(services, context, std::move(pages), response);
+  services.flow.metrics.CountRequest(status.code());
+  grpc::ServerUnaryReactor* refused = context.DefaultReactor();
+  refused->Finish(rpc::ToGrpcStatus(status));
+  return refused;
+}
+
+}  // namespace glyph::gateway

@@ -1,0 +1,30 @@
+#pragma once
+#include <memory>
+
+#include "absl/time/time.h"
+#include "glyph/v1/vlm.grpc.pb.h"
+#include "proto/rpc/server_runner.h"
+
+namespace glyph::fakes {
+
+// vlm_service without a model that answers on time: after the prompt, max_tokens tokens (20 when
+// unset), one every `interval` (0: as fast as they are taken). The text of a token is the time of
+// its sending, nanoseconds of the steady clock, and a space. Takes texts only. Thread-safe.
+class PacedVlmService final : public v1::VlmService::Service {
+ public:
+  explicit PacedVlmService(absl::Duration interval);
+  ~PacedVlmService() override;
+
+  rpc::ServerRunner& server() { return *server_; }
+
+ private:
+  using Stream = grpc::ServerReaderWriter<v1::GenerateResponse, v1::GenerateRequest>;
+  grpc::Status Generate(grpc::ServerContext* context, Stream* stream) override;
+  grpc::Status GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
+                        v1::GetModelResponse* response) override;
+
+  const absl::Duration interval_;
+  std::unique_ptr<rpc::ServerRunner> server_;
+};
+
+}  // namespace glyph::fakes
