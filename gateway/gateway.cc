@@ -56,8 +56,8 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 // In order of dependency: what stands later is destroyed first.
 struct Gateway::Parts {
   explicit Parts(const GatewayOptions& options)
-      : render_channel(MakeUpstreamChannel(options.render_address)),
-        vlm_channel(MakeUpstreamChannel(options.vlm_address)),
+      : render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
+        vlm_channel(MakeUpstreamChannel(options.vlm_address, StreamWindow::kSmall)),
         metrics(registry),
         vlm_collector(stats),
         memory_collector(stats, ReadProcessMemory),

@@ -3,24 +3,69 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
-#include <thread>
 #include <utility>
+
+#include "grpcpp/alarm.h"
 
 namespace glyph::fakes {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr uint32_t kDefaultTokens = 20;
 
-void AddToken(uint32_t index, v1::GenerateResponse& response) {
-  v1::Token& token = *response.mutable_tokens()->add_tokens();
-  token.set_index(index);
-  token.set_id(index);
-  token.set_text(std::to_string(Clock::now().time_since_epoch().count()) + " ");
-}
-
 }  // namespace
+
+// One Generate call. At any time it reads, writes or waits for its alarm, whose end carries it on.
+class PacedVlmService::Call final
+    : public grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse> {
+ public:
+  explicit Call(absl::Duration interval) : interval_(absl::ToChronoNanoseconds(interval)) {
+    StartRead(&request_);
+  }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      const v1::GenerationOptions& options = request_.start().options();
+      if (options.has_max_tokens()) num_tokens_ = options.max_tokens();
+      return StartRead(&request_);
+    }
+    due_ = std::chrono::system_clock::now();
+    SendNext();
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) return Finish(grpc::Status::CANCELLED);
+    if (response_.has_finished()) return Finish(grpc::Status::OK);
+    if (interval_.count() == 0) return SendNext();
+    due_ += interval_;
+    alarm_.Set(due_, [this](bool) { SendNext(); });
+  }
+
+  void OnDone() override { delete this; }
+
+  void SendNext() {
+    response_.Clear();
+    if (index_ == num_tokens_) {
+      response_.mutable_finished()->set_reason(v1::FINISH_REASON_LENGTH);
+      response_.mutable_finished()->set_output_tokens(num_tokens_);
+    } else {
+      v1::Token& token = *response_.mutable_tokens()->add_tokens();
+      token.set_index(index_);
+      token.set_id(index_++);
+      const auto now = std::chrono::steady_clock::now().time_since_epoch();
+      token.set_text(std::to_string(now.count()) + " ");
+    }
+    StartWrite(&response_);
+  }
+
+  const std::chrono::nanoseconds interval_;
+  v1::GenerateRequest request_;
+  v1::GenerateResponse response_;
+  uint32_t num_tokens_ = kDefaultTokens;
+  uint32_t index_ = 0;  // of the next token
+  std::chrono::system_clock::time_point due_;
+  grpc::Alarm alarm_;
+};
 
 PacedVlmService::PacedVlmService(absl::Duration interval) : interval_(interval) {
   rpc::ServerOptions options;
@@ -34,32 +79,18 @@ PacedVlmService::PacedVlmService(absl::Duration interval) : interval_(interval) 
 
 PacedVlmService::~PacedVlmService() { server_.reset(); }
 
-grpc::Status PacedVlmService::Generate(grpc::ServerContext*, Stream* stream) {
-  v1::GenerateRequest request;
-  uint32_t num_tokens = kDefaultTokens;
-  while (stream->Read(&request)) {
-    const v1::GenerationOptions& options = request.start().options();
-    if (options.has_max_tokens()) num_tokens = options.max_tokens();
-  }
-  auto due = Clock::now();
-  for (uint32_t i = 0; i < num_tokens; ++i) {
-    std::this_thread::sleep_until(due);
-    due += absl::ToChronoNanoseconds(interval_);
-    v1::GenerateResponse response;
-    AddToken(i, response);
-    if (!stream->Write(response)) return grpc::Status::CANCELLED;
-  }
-  v1::GenerateResponse last;
-  last.mutable_finished()->set_reason(v1::FINISH_REASON_LENGTH);
-  last.mutable_finished()->set_output_tokens(num_tokens);
-  stream->Write(last);
-  return grpc::Status::OK;
+grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse>* PacedVlmService::Generate(
+    grpc::CallbackServerContext*) {
+  return new Call(interval_);
 }
 
-grpc::Status PacedVlmService::GetModel(grpc::ServerContext*, const v1::GetModelRequest*,
-                                       v1::GetModelResponse* response) {
+grpc::ServerUnaryReactor* PacedVlmService::GetModel(grpc::CallbackServerContext* context,
+                                                    const v1::GetModelRequest*,
+                                                    v1::GetModelResponse* response) {
   response->mutable_model()->set_name("paced");
-  return grpc::Status::OK;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
 }
 
 }  // namespace glyph::fakes

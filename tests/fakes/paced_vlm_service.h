@@ -10,7 +10,7 @@ namespace glyph::fakes {
 // vlm_service without a model that answers on time: after the prompt, max_tokens tokens (20 when
 // unset), one every `interval` (0: as fast as they are taken). The text of a token is the time of
 // its sending, nanoseconds of the steady clock, and a space. Takes texts only. Thread-safe.
-class PacedVlmService final : public v1::VlmService::Service {
+class PacedVlmService final : public v1::VlmService::CallbackService {
  public:
   explicit PacedVlmService(absl::Duration interval);
   ~PacedVlmService() override;
@@ -18,10 +18,12 @@ class PacedVlmService final : public v1::VlmService::Service {
   rpc::ServerRunner& server() { return *server_; }
 
  private:
-  using Stream = grpc::ServerReaderWriter<v1::GenerateResponse, v1::GenerateRequest>;
-  grpc::Status Generate(grpc::ServerContext* context, Stream* stream) override;
-  grpc::Status GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
-                        v1::GetModelResponse* response) override;
+  class Call;
+  grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse>* Generate(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const v1::GetModelRequest* request,
+                                     v1::GetModelResponse* response) override;
 
   const absl::Duration interval_;
   std::unique_ptr<rpc::ServerRunner> server_;
