@@ -26,7 +26,7 @@ constexpr size_t kBodyProgressBytes = 64 << 10;  // due in a read_timeout
 constexpr size_t kMaxUnparsedBytes = 128 << 10;
 constexpr size_t kMaxPipelinedBytes = 16 << 10;  // read ahead while a request is answered
 constexpr size_t kLargeBodyBytes = 64 << 10;     // from here on parsed beside the sockets' thread
-constexpr int kSendBufferBytes = 128 << 10;      // the kernel's share of a slow client
+constexpr int kSendBufferBytes = 64 << 10;       // the kernel's share of a slow client
 constexpr absl::Duration kLinger = absl::Seconds(2);
 
 HttpRequest ToHandler(http::request<http::string_body>& message) {

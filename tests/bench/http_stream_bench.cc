@@ -32,6 +32,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr absl::Duration kInterval = absl::Milliseconds(20);
+constexpr size_t kServedTokenBytes = 1000;  // so that buffers fill up quickly
 constexpr int kTokens = 50;
 constexpr int kRounds = 8;
 constexpr double kFirstLimit = 1000, kTokenLimit = 200;
@@ -184,7 +185,7 @@ int Run() {
 
 int Serve() {
   rpc::BlockStopSignals();
-  fakes::PacedVlmService vlm(absl::ZeroDuration());
+  fakes::PacedVlmService vlm(absl::ZeroDuration(), kServedTokenBytes);
   rpc::AnnouncePorts({{"vlm", vlm.server().port()}});
   vlm.server().RunUntilStopped([] {});
   return 0;

@@ -1,5 +1,6 @@
 #include "tests/fakes/paced_vlm_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string>
@@ -18,7 +19,8 @@ constexpr uint32_t kDefaultTokens = 20;
 class PacedVlmService::Call final
     : public grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse> {
  public:
-  explicit Call(absl::Duration interval) : interval_(absl::ToChronoNanoseconds(interval)) {
+  Call(absl::Duration interval, size_t token_bytes)
+      : interval_(absl::ToChronoNanoseconds(interval)), token_bytes_(token_bytes) {
     StartRead(&request_);
   }
 
@@ -53,12 +55,14 @@ class PacedVlmService::Call final
       token.set_index(index_);
       token.set_id(index_++);
       const auto now = std::chrono::steady_clock::now().time_since_epoch();
-      token.set_text(std::to_string(now.count()) + " ");
+      std::string& text = *token.mutable_text() = std::to_string(now.count()) + " ";
+      text.resize(std::max(text.size(), token_bytes_), ' ');
     }
     StartWrite(&response_);
   }
 
   const std::chrono::nanoseconds interval_;
+  const size_t token_bytes_;
   v1::GenerateRequest request_;
   v1::GenerateResponse response_;
   uint32_t num_tokens_ = kDefaultTokens;
@@ -67,9 +71,11 @@ class PacedVlmService::Call final
   grpc::Alarm alarm_;
 };
 
-PacedVlmService::PacedVlmService(absl::Duration interval) : interval_(interval) {
+PacedVlmService::PacedVlmService(absl::Duration interval, size_t token_bytes)
+    : interval_(interval), token_bytes_(token_bytes) {
   rpc::ServerOptions options;
   options.service_name = "glyph.v1.VlmService";
+  options.max_concurrent_streams = rpc::kMaxGatewayStreams;
   options.drain = absl::ZeroDuration();
   auto server = rpc::ServerRunner::Start(options, {this});
   if (!server.ok()) std::abort();
@@ -81,7 +87,7 @@ PacedVlmService::~PacedVlmService() { server_.reset(); }
 
 grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse>* PacedVlmService::Generate(
     grpc::CallbackServerContext*) {
-  return new Call(interval_);
+  return new Call(interval_, token_bytes_);
 }
 
 grpc::ServerUnaryReactor* PacedVlmService::GetModel(grpc::CallbackServerContext* context,

@@ -12,7 +12,8 @@ namespace glyph::fakes {
 // its sending, nanoseconds of the steady clock, and a space. Takes texts only. Thread-safe.
 class PacedVlmService final : public v1::VlmService::CallbackService {
  public:
-  explicit PacedVlmService(absl::Duration interval);
+  // `token_bytes`: shorter texts of tokens are filled up with spaces to so many bytes.
+  explicit PacedVlmService(absl::Duration interval, size_t token_bytes = 0);
   ~PacedVlmService() override;
 
   rpc::ServerRunner& server() { return *server_; }
@@ -26,6 +27,7 @@ class PacedVlmService final : public v1::VlmService::CallbackService {
                                      v1::GetModelResponse* response) override;
 
   const absl::Duration interval_;
+  const size_t token_bytes_;
   std::unique_ptr<rpc::ServerRunner> server_;
 };
 

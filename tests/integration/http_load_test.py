@@ -66,6 +66,11 @@ def series(name):
     return metrics(gateway.port("metrics"))[name]
 
 
+def processor_ticks(service):
+    fields = pathlib.Path(f"/proc/{service.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def num_files():
     return len(list(pathlib.Path(f"/proc/{gateway.pid}/fd").iterdir()))
 
@@ -76,28 +81,30 @@ class SlowReaderTest(unittest.TestCase):
         before = gateway.resident_bytes()
         readers = [connect(receive_buffer=4096) for _ in range(NUM_SLOW)]
         for reader in readers:
-            ask(reader, max_tokens=20_000)  # 5 MB
+            ask(reader, max_tokens=5_000)  # 6 MB
         services.wait_until(lambda: series("glyph_requests_in_flight") == NUM_SLOW, 60, "every stream")
         self.wait_until_nothing_flows()
         per_reader = (gateway.resident_bytes() - before) / NUM_SLOW
-        beside = min(seconds_to_stream(2000) for _ in range(5))
+        beside = [seconds_to_stream(2000) for _ in range(5)]
         for reader in readers:
             reader.close()
         services.wait_until(lambda: series("glyph_requests_in_flight") == 0, 60, "the end of all")
         print(f"{NUM_SLOW} slow readers: {per_reader / MIB:.2f} MiB each; 2,000 tokens take "
-              f"{beside:.3f} s beside them, {alone:.3f} s alone")
+              f"{min(beside):.3f} to {max(beside):.3f} s beside them, {alone:.3f} s alone")
         self.assertLessEqual(per_reader, MIB)
-        self.assertLess(beside, 1.5 * alone + 0.1)
+        self.assertLess(min(beside), 1.5 * alone + 0.1)
+        self.assertLess(max(beside), 2)  # each was served while nobody read
 
     @staticmethod
     def wait_until_nothing_flows():
-        seen, since = -1, 0.0
+        """gRPC's buffers are full, too: half a second in which neither process works."""
+        busy, since = (0, 0), time.monotonic()
 
         def rests():
-            nonlocal seen, since
-            tokens = series("glyph_output_tokens_total")
-            if tokens != seen:
-                seen, since = tokens, time.monotonic()
+            nonlocal busy, since
+            now = tuple(processor_ticks(s) for s in (gateway, fake))
+            if any(n > b + 2 for n, b in zip(now, busy, strict=True)):
+                busy, since = now, time.monotonic()
             return time.monotonic() - since > 0.5
         services.wait_until(rests, 60, "congestion")
 
