@@ -179,6 +179,28 @@ class ErrorTest(unittest.TestCase):
                     self.assertEqual(waiting.result().usage.completion_tokens, 1)
             self.assertEqual([a.status_code for a in attempts], [429, 200])
 
+    def test_a_stream_finishes_while_the_gateway_drains(self):
+        gateway = services.start_gateway(stack.folder, stack.render.address("render"),
+                                         stack.vlm.address("vlm"))
+        self.addCleanup(gateway.kill)
+        with openai.OpenAI(base_url=f"http://{gateway.address('http')}/v1", api_key="unused",
+                           max_retries=0) as client:
+            stream = iter(chat(client=client, stream=True))
+            said = [next(stream)]
+            gateway.terminate()
+            services.wait_until(lambda: self.is_refused(client), what="the refusal of new requests")
+            said += stream
+        self.assertEqual("".join(c.choices[0].delta.content or "" for c in said), read)
+        self.assertEqual(gateway.wait(), 0)
+
+    @staticmethod
+    def is_refused(client):
+        try:
+            chat(client=client, max_tokens=1)
+        except openai.InternalServerError as error:
+            return error.code == "draining"
+        return False
+
     def test_a_vlm_that_is_away_is_said_so(self):
         gateway = services.start_gateway(stack.folder, stack.render.address("render"), "127.0.0.1:1")
         self.addCleanup(gateway.stop)
