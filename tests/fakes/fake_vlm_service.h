@@ -15,8 +15,8 @@ namespace glyph::fakes {
 
 // vlm_service without a model, on a free port of 127.0.0.1: takes every page and answers each
 // prompt with `Behaviour::answer`, as often as n says, from where forced_output_ids end. A text
-// has a token for each two bytes of it. Token i of an answer has the log-probability -i, and those asked for besides follow by -1 each. Can stop or
-// fail after any number of events. Thread-safe.
+// has a token for each two bytes of it. Token i of an answer has the log-probability -i, and those
+// asked for besides follow by -1 each. Can stop or fail after any number of events. Thread-safe.
 class FakeVlmService final : public v1::VlmService::CallbackService {
  public:
   static constexpr size_t kNever = std::numeric_limits<size_t>::max();
