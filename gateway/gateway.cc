@@ -1,14 +1,16 @@
 #include "gateway/gateway.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "gateway/http/health_handlers.h"
+#include "gateway/http/api_routes.h"
 #include "gateway/http/http_server.h"
 #include "gateway/http/metrics_handler.h"
+#include "gateway/http/request_body.h"
 #include "gateway/http/routes.h"
 #include "gateway/metrics/build_info.h"
 #include "gateway/metrics/memory_collector.h"
@@ -54,8 +56,8 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 // In order of dependency: what stands later is destroyed first.
 struct Gateway::Parts {
   explicit Parts(const GatewayOptions& options)
-      : render_channel(MakeUpstreamChannel(options.render_address)),
-        vlm_channel(MakeUpstreamChannel(options.vlm_address)),
+      : render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
+        vlm_channel(MakeUpstreamChannel(options.vlm_address, StreamWindow::kSmall)),
         metrics(registry),
         vlm_collector(stats),
         memory_collector(stats, ReadProcessMemory),
@@ -74,8 +76,10 @@ struct Gateway::Parts {
                                .input_budget = input_budget,
                                .render_address = options.render_address,
                                .vlm_address = options.vlm_address}),
-        public_routes({{"/healthz", HealthzHandler()}, {"/readyz", ReadyzHandler(readiness)}}),
-        metrics_routes({{"/metrics", MetricsHandler(exposition)}}) {
+        api({{render, vlm, profiles, metrics, absl::Now}, gate, models}),
+        allowed_hosts(options.allowed_hosts),
+        public_routes(ApiRoutes(api, readiness), &allowed_hosts),
+        metrics_routes({{"GET", "/metrics", AtOnce(MetricsHandler(exposition))}}) {
     RegisterBuildInfo(registry);
   }
   ~Parts() {
@@ -98,6 +102,8 @@ struct Gateway::Parts {
   Readiness readiness;
   ByteBudget input_budget;
   GlyphServiceImpl service;
+  const ApiServices api;
+  const std::set<std::string> allowed_hosts;
   Routes public_routes, metrics_routes;
   std::unique_ptr<HttpServer> public_http, metrics_http;
   std::unique_ptr<rpc::ServerRunner> grpc_server;
@@ -110,16 +116,19 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& op
   GLYPH_RETURN_IF_ERROR(CheckAddress("vlm", options.vlm_address));
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
-  const auto serve_http = [&options](int port, const Routes& routes) {
-    HttpServerOptions http;
-    http.host = options.host;
+  HttpServerOptions http;
+  http.host = options.host;
+  const auto serve_http = [&http](int port, const Routes& routes) {
     http.port = port;
-    return HttpServer::Start(
-        http, [&routes](const HttpRequest& request) { return routes.Handle(request); });
+    return HttpServer::Start(http,
+                             [&routes](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+                               return routes.Start(std::move(request), std::move(reply));
+                             });
   };
-  GLYPH_ASSIGN_OR_RETURN(parts.public_http, serve_http(options.http_port, parts.public_routes));
   GLYPH_ASSIGN_OR_RETURN(parts.metrics_http,
                          serve_http(options.metrics_port, parts.metrics_routes));
+  http.max_body_bytes = kMaxRequestBodyBytes;
+  GLYPH_ASSIGN_OR_RETURN(parts.public_http, serve_http(options.http_port, parts.public_routes));
   rpc::ServerOptions server;
   server.host = options.host;
   server.port = options.grpc_port;
@@ -137,10 +146,13 @@ Gateway::~Gateway() = default;
 
 void Gateway::RunUntilStopped() {
   rpc::AnnouncePorts({{"http", http_port()}, {"grpc", grpc_port()}, {"metrics", metrics_port()}});
-  parts_->grpc_server->RunUntilStopped([this] {
+  absl::Time drained_by;
+  parts_->grpc_server->RunUntilStopped([this, &drained_by] {
+    drained_by = absl::Now() + rpc::ServerOptions().drain;
     parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
     parts_->gate.Close();
   });
+  parts_->public_http->WaitUntilIdle(drained_by - absl::Now());
 }
 
 int Gateway::http_port() const { return parts_->public_http->port(); }

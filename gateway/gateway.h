@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,7 +16,8 @@ struct GatewayOptions {
   int metrics_port = 9464;
   std::string default_profile;  // for models that do not name theirs
   int max_requests = 64;
-  bool insecure = false;  // allow other than loopback addresses
+  std::set<std::string> allowed_hosts;  // names, besides IP addresses, HTTP clients may call it by
+  bool insecure = false;                // allow other than loopback addresses
 };
 
 // The whole gateway: its servers, its watches and what they share. Starts and stays up while the

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "gateway/gateway.h"
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   glyph::rpc::BlockStopSignals();
   glyph::gateway::GatewayOptions options;
   std::string log_file;
+  std::vector<std::string> allowed_hosts;
   CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
   app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
@@ -23,7 +25,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--vlm", options.vlm_address, "host:port of vlm_service")->capture_default_str();
   app.add_option("--host", options.host, "IP address to listen on")->capture_default_str();
-  app.add_option("--http-port", options.http_port, "health over HTTP; 0: any free port")
+  app.add_option("--http-port", options.http_port, "the HTTP API and health; 0: any free port")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   app.add_option("--grpc-port", options.grpc_port, "glyph.v1.GlyphService; 0: any free port")
@@ -37,6 +39,10 @@ int main(int argc, char** argv) {
   app.add_option("--max-requests", options.max_requests, "requests served at once")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
+  app.add_option(
+      "--allow-host", allowed_hosts,
+      "name by which HTTP clients may call this server; IP addresses and localhost always "
+      "work; may be repeated");
   app.add_flag("--insecure", options.insecure,
                "listen on other than loopback addresses although nothing authenticates clients");
   app.add_option("--log-file", log_file, "append the log to this file instead of stderr");
@@ -49,6 +55,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "glyph-gateway: %s\n", std::string(status.message()).c_str());
     return EX_CANTCREAT;
   }
+  options.allowed_hosts = {allowed_hosts.begin(), allowed_hosts.end()};
   auto gateway = glyph::gateway::Gateway::Start(options);
   if (!gateway.ok()) {
     std::fprintf(stderr, "glyph-gateway: %s\n", std::string(gateway.status().message()).c_str());

@@ -46,9 +46,11 @@ int Serve(const Flags& flags) {
   if (!quarantine.ok()) return Fail(quarantine.status(), kExitConfig);
   WorkerPool pool(flags.workers, flags.max_calls);
   RenderServiceImpl service(**catalog, pool, **quarantine);
-  auto server = rpc::ServerRunner::Start(
-      {.host = flags.host, .port = flags.port, .service_name = "glyph.v1.RenderService"},
-      {&service});
+  auto server = rpc::ServerRunner::Start({.host = flags.host,
+                                          .port = flags.port,
+                                          .max_concurrent_streams = rpc::kMaxGatewayStreams,
+                                          .service_name = "glyph.v1.RenderService"},
+                                         {&service});
   if (!server.ok()) return Fail(server.status(), kExitUnavailable);
   rpc::AnnouncePorts({{"render", (*server)->port()}});
   (*server)->SetServing(true);

@@ -46,6 +46,7 @@ int Serve(const Flags& flags) {
   VlmServiceImpl service({engine, model->served, *model->prompts});
   auto server = rpc::ServerRunner::Start({.host = flags.host,
                                           .port = flags.port,
+                                          .max_concurrent_streams = rpc::kMaxGatewayStreams,
                                           .service_name = "glyph.v1.VlmService",
                                           .linger = absl::Seconds(flags.linger_s)},
                                          {&service});

@@ -1,12 +1,12 @@
 #include "gateway/http/http_message.h"
 
-#include "nlohmann/json.hpp"
-
 namespace glyph::gateway {
 
-HttpResponse JsonError(int status, const std::string& reason, const std::string& message) {
-  const nlohmann::ordered_json body = {{"error", {{"reason", reason}, {"message", message}}}};
-  return {status, "application/json", body.dump() + "\n", {}};
+std::string_view HttpRequest::Header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (key == name) return value;
+  }
+  return {};
 }
 
 }  // namespace glyph::gateway

@@ -1,19 +1,63 @@
 #include "gateway/http/routes.h"
 
-namespace glyph::gateway {
+#include <string_view>
 
-HttpResponse Routes::Handle(const HttpRequest& request) const {
-  const auto handler = handlers_.find(request.path);
-  if (handler == handlers_.end()) {
-    return JsonError(404, "NOT_FOUND", "nothing lives at this path");
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gateway/http/error_object.h"
+#include "gateway/http/host_check.h"
+
+namespace glyph::gateway {
+namespace {
+
+bool Matches(const std::string& pattern, const std::string& path) {
+  if (!absl::EndsWith(pattern, "/*")) return path == pattern;
+  const size_t stem = pattern.size() - 1;  // with the slash
+  return path.size() > stem && path.compare(0, stem, pattern, 0, stem) == 0 &&
+         path.find('/', stem) == std::string::npos;
+}
+
+bool IsJson(std::string_view content_type) {
+  const std::string type = absl::AsciiStrToLower(std::string(content_type));
+  return type == "application/json" || absl::StartsWith(type, "application/json;");
+}
+
+HttpResponse MethodError(const std::set<std::string>& methods) {
+  const std::string allowed = absl::StrJoin(methods, ", ");
+  HttpResponse response = ErrorResponse(405, "method_not_allowed",
+                                        absl::StrCat("this path answers ", allowed, " only"));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+}  // namespace
+
+std::shared_ptr<HttpCall> Routes::Start(HttpRequest request,
+                                        std::shared_ptr<HttpReply> reply) const {
+  if (allowed_hosts_ != nullptr && !IsHostAllowed(request.Header("host"), *allowed_hosts_)) {
+    reply->Send(ErrorResponse(403, "host_not_allowed",
+                              "this server does not go by that name; use its IP address or "
+                              "localhost, or start glyph-gateway with --allow-host NAME"));
+    return nullptr;
   }
-  if (request.method != "GET" && request.method != "HEAD") {
-    HttpResponse response =
-        JsonError(405, "METHOD_NOT_ALLOWED", "this path answers GET and HEAD only");
-    response.headers.emplace_back("Allow", "GET, HEAD");
-    return response;
+  std::set<std::string> methods;
+  for (const Route& route : routes_) {
+    if (!Matches(route.path, request.path)) continue;
+    methods.insert(route.method);
+    if (route.method == "GET") methods.insert("HEAD");
+    if (!methods.contains(request.method)) continue;
+    if (route.method == "POST" && !IsJson(request.Header("content-type"))) {
+      reply->Send(ErrorResponse(415, "content_type_not_json",
+                                "the body must be JSON; send Content-Type: application/json"));
+      return nullptr;
+    }
+    return route.starter(std::move(request), std::move(reply));
   }
-  return handler->second(request);
+  reply->Send(methods.empty() ? ErrorResponse(404, "not_found", "nothing lives at this path")
+                              : MethodError(methods));
+  return nullptr;
 }
 
 }  // namespace glyph::gateway

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "gateway/routing/stream_listener.h"
+#include "gateway/routing/upstream_call.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/client_callback.h"
 #include "proto/base/mutex.h"
@@ -24,11 +25,12 @@ class ClientStream final : public grpc::ClientBidiReactor<Request, Response> {
   // Binds the stub's method: `stub->async()->Method(context, reactor)`.
   using Bind = std::function<void(grpc::ClientContext*, ClientStream*)>;
 
-  static std::shared_ptr<ClientStream> Start(absl::Time deadline, StreamListener<Response> listener,
-                                             const Bind& bind) {
+  static std::shared_ptr<ClientStream> Start(const UpstreamCall& call,
+                                             StreamListener<Response> listener, const Bind& bind) {
     std::shared_ptr<ClientStream> stream(new ClientStream(std::move(listener)));
     stream->self_ = stream;
-    stream->context_.set_deadline(absl::ToChronoTime(deadline));
+    stream->context_.set_deadline(absl::ToChronoTime(call.deadline));
+    if (!call.traceparent.empty()) stream->context_.AddMetadata("traceparent", call.traceparent);
     bind(&stream->context_, stream.get());
     stream->AddHold();
     stream->StartCall();

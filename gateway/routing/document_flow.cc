@@ -10,16 +10,16 @@
 namespace glyph::gateway {
 
 std::shared_ptr<DocumentFlow> DocumentFlow::Create(const FlowServices& services,
-                                                   v1::AskRequest request, absl::Time deadline,
+                                                   v1::AskRequest request, UpstreamCall call,
                                                    std::shared_ptr<AnswerSink> sink) {
   return std::shared_ptr<DocumentFlow>(
-      new DocumentFlow(services, std::move(request), deadline, std::move(sink)));
+      new DocumentFlow(services, std::move(request), std::move(call), std::move(sink)));
 }
 
-DocumentFlow::DocumentFlow(const FlowServices& services, v1::AskRequest request,
-                           absl::Time deadline, std::shared_ptr<AnswerSink> sink)
+DocumentFlow::DocumentFlow(const FlowServices& services, v1::AskRequest request, UpstreamCall call,
+                           std::shared_ptr<AnswerSink> sink)
     : services_(services),
-      deadline_(deadline),
+      call_(std::move(call)),
       request_(std::move(request)),
       sink_(std::move(sink)),
       answer_(*sink_, services.metrics, services.now,
@@ -51,7 +51,7 @@ void DocumentFlow::ResolveProfile() {
   for (const v1::AskPart& part : request_.parts()) has_document |= part.has_document();
   if (!has_document) return OpenRenders(request_.render());
   services_.profiles.Resolve(
-      request_.render(), deadline_,
+      request_.render(), call_.deadline,
       [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
         self->Post([flow = self.get(), options] {
           if (!options.ok()) return flow->End(options.status());
@@ -93,7 +93,7 @@ void DocumentFlow::OpenRender(v1::AskPart& part, uint32_t part_index,
   };
   std::string& source = part.has_image() ? *part.mutable_image()->mutable_data()
                                          : *part.mutable_document()->mutable_text();
-  render->Attach(services_.render.Render(std::move(start), std::exchange(source, {}), deadline_,
+  render->Attach(services_.render.Render(std::move(start), std::exchange(source, {}), call_,
                                          std::move(listener)));
 }
 
@@ -116,7 +116,7 @@ void DocumentFlow::StartGenerate() {
   listener.on_done = [self = shared_from_this()](const absl::Status& status) {
     self->Post([flow = self.get(), status] { flow->HandleGenerateDone(status); });
   };
-  generate_ = services_.vlm.Generate(deadline_, std::move(listener));
+  generate_ = services_.vlm.Generate(call_, std::move(listener));
   v1::GenerateRequest request;
   *request.mutable_start() = std::move(plan->start);
   generate_->Write(std::move(request), nullptr);

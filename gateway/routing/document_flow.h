@@ -28,15 +28,14 @@ struct FlowServices {
 //   profile -> renders opened, their plans read -> generation started -> pages -> tokens -> end.
 // The first error, the client's cancellation or the model's last token ends it, exactly once, and
 // cancels whatever still runs. Everything happens on one strand; public methods are thread-safe.
-//   auto flow = DocumentFlow::Create(services, std::move(request), deadline, sink);
+//   auto flow = DocumentFlow::Create(services, std::move(request), call, sink);
 //   flow->Start();
 class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
  public:
-  // `request` is valid (ask_validation.h) and has an id. `deadline` is that of the upstream calls.
+  // `request` is valid (ask_validation.h) and has an id. `call` goes with the upstream calls.
   // No event reaches `sink` after its End.
   static std::shared_ptr<DocumentFlow> Create(const FlowServices& services, v1::AskRequest request,
-                                              absl::Time deadline,
-                                              std::shared_ptr<AnswerSink> sink);
+                                              UpstreamCall call, std::shared_ptr<AnswerSink> sink);
 
   void Start();
   // The client went away.
@@ -45,7 +44,7 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   void Resume();
 
  private:
-  DocumentFlow(const FlowServices& services, v1::AskRequest request, absl::Time deadline,
+  DocumentFlow(const FlowServices& services, v1::AskRequest request, UpstreamCall call,
                std::shared_ptr<AnswerSink> sink);
 
   // Wraps `work` so that it runs on the strand, keeps the flow alive, and is skipped after the end.
@@ -64,7 +63,7 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   void LogEnd(const absl::Status& status) const;
 
   const FlowServices services_;
-  const absl::Time deadline_;
+  const UpstreamCall call_;
   Strand strand_;
   v1::AskRequest request_;  // its documents and images move to the renderer
   const std::shared_ptr<AnswerSink> sink_;

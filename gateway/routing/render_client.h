@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "gateway/routing/stream_listener.h"
+#include "gateway/routing/upstream_call.h"
 #include "glyph/v1/render.pb.h"
 
 namespace glyph::gateway {
@@ -24,7 +25,7 @@ class RenderClient {
   virtual ~RenderClient() = default;
   // Sends `start`, then `source` in chunks of at most 1 MiB as fast as the renderer takes them.
   virtual std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source,
-                                             absl::Time deadline,
+                                             const UpstreamCall& call,
                                              StreamListener<v1::RenderResponse> listener) = 0;
 };
 

@@ -42,10 +42,10 @@ RpcRenderClient::RpcRenderClient(const std::shared_ptr<grpc::Channel>& channel)
     : stub_(v1::RenderService::NewStub(channel)) {}
 
 std::unique_ptr<RenderCall> RpcRenderClient::Render(v1::RenderStart start, std::string source,
-                                                    absl::Time deadline,
+                                                    const UpstreamCall& call,
                                                     StreamListener<v1::RenderResponse> listener) {
   auto stream = RenderStream::Start(
-      deadline, std::move(listener),
+      call, std::move(listener),
       [this](auto* context, auto* reactor) { stub_->async()->Render(context, reactor); });
   v1::RenderRequest request;
   *request.mutable_start() = std::move(start);

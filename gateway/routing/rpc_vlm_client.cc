@@ -41,9 +41,9 @@ RpcVlmClient::RpcVlmClient(const std::shared_ptr<grpc::Channel>& channel)
     : stub_(v1::VlmService::NewStub(channel)) {}
 
 std::unique_ptr<GenerateCall> RpcVlmClient::Generate(
-    absl::Time deadline, StreamListener<v1::GenerateResponse> listener) {
+    const UpstreamCall& call, StreamListener<v1::GenerateResponse> listener) {
   auto stream = GenerateStream::Start(
-      deadline, std::move(listener),
+      call, std::move(listener),
       [this](auto* context, auto* reactor) { stub_->async()->Generate(context, reactor); });
   return std::make_unique<RpcGenerateCall>(std::move(stream));
 }

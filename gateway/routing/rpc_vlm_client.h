@@ -13,7 +13,7 @@ class RpcVlmClient final : public VlmClient {
  public:
   explicit RpcVlmClient(const std::shared_ptr<grpc::Channel>& channel);
 
-  std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
+  std::unique_ptr<GenerateCall> Generate(const UpstreamCall& call,
                                          StreamListener<v1::GenerateResponse> listener) override;
   void GetModel(absl::Time deadline, ModelCallback done) override;
   void CountTokens(std::string text, absl::Time deadline, CountCallback done) override;

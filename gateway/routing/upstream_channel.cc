@@ -6,7 +6,8 @@
 
 namespace glyph::gateway {
 
-std::shared_ptr<grpc::Channel> MakeUpstreamChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> MakeUpstreamChannel(const std::string& address,
+                                                   StreamWindow window) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(rpc::kMaxReceivedMessageBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
@@ -15,6 +16,7 @@ std::shared_ptr<grpc::Channel> MakeUpstreamChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  if (window == StreamWindow::kSmall) arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "gateway/routing/stream_listener.h"
+#include "gateway/routing/upstream_call.h"
 #include "glyph/v1/vlm.pb.h"
 
 namespace glyph::gateway {
@@ -32,7 +33,7 @@ class VlmClient {
   using ModelCallback = std::function<void(absl::StatusOr<v1::Model>)>;
   using CountCallback = std::function<void(absl::StatusOr<uint64_t>)>;
   virtual ~VlmClient() = default;
-  virtual std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
+  virtual std::unique_ptr<GenerateCall> Generate(const UpstreamCall& call,
                                                  StreamListener<v1::GenerateResponse> listener) = 0;
   // `done` runs once, on any thread.
   virtual void GetModel(absl::Time deadline, ModelCallback done) = 0;

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "gateway/routing/ask_validation.h"
+#include "gateway/routing/render_relay.h"
 #include "gateway/server/client_deadline.h"
-#include "gateway/server/render_relay.h"
 #include "proto/rpc/status_conversion.h"
 
 namespace glyph::gateway {
@@ -16,8 +16,9 @@ class RenderPagesReactor final : public grpc::ServerWriteReactor<v1::RenderPages
   RenderPagesReactor(ServerServices& services, const grpc::CallbackServerContext& context,
                      const v1::RenderPagesRequest& request)
       : relay_(std::make_shared<RenderRelay>(
-            services, request, /*plan_only=*/false,
-            UpstreamDeadline(services.flow.now(), ClientDeadline(context)),
+            services.flow, services.gate,
+            RenderRelay::Job{request, "",
+                             UpstreamDeadline(services.flow.now(), ClientDeadline(context))},
             RenderRelay::Transport{
                 [this](v1::RenderResponse event) { Write(std::move(event)); },
                 [this](const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }})) {

@@ -16,8 +16,23 @@ using Json = nlohmann::json;
 class BoundedSax : public nlohmann::detail::json_sax_dom_parser<Json> {
  public:
   using Base = nlohmann::detail::json_sax_dom_parser<Json>;
-  BoundedSax(Json& root, int max_depth)
-      : Base(root, /*allow_exceptions=*/false), max_depth_(max_depth) {}
+  BoundedSax(Json& root, const JsonLimits& limits)
+      : Base(root, /*allow_exceptions=*/false),
+        max_depth_(limits.max_depth),
+        max_values_(limits.max_values) {}
+
+  bool null() { return Count() && Base::null(); }
+  bool boolean(bool value) { return Count() && Base::boolean(value); }
+  bool number_integer(Json::number_integer_t value) {
+    return Count() && Base::number_integer(value);
+  }
+  bool number_unsigned(Json::number_unsigned_t value) {
+    return Count() && Base::number_unsigned(value);
+  }
+  bool number_float(Json::number_float_t value, const std::string& text) {
+    return Count() && Base::number_float(value, text);
+  }
+  bool string(std::string& value) { return Count() && Base::string(value); }
 
   bool start_object(size_t size) {
     keys_.emplace_back();
@@ -48,14 +63,23 @@ class BoundedSax : public nlohmann::detail::json_sax_dom_parser<Json> {
   const std::string& message() const { return message_; }
 
  private:
+  bool Count() {
+    if (++num_values_ <= max_values_) return true;
+    message_ = absl::StrCat("more values than the limit of ", max_values_);
+    return false;
+  }
+
   bool Enter() {
+    if (!Count()) return false;
     if (++depth_ <= max_depth_) return true;
     message_ = absl::StrCat("nested deeper than the limit of ", max_depth_);
     return false;
   }
 
   const int max_depth_;
+  const size_t max_values_;
   int depth_ = 0;
+  size_t num_values_ = 0;
   std::vector<std::set<std::string>> keys_;  // of the objects being read
   std::string message_;
 };
@@ -68,7 +92,7 @@ absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits) 
         absl::StrCat("JSON of ", text.size(), " bytes is over the limit of ", limits.max_bytes));
   }
   Json root;
-  BoundedSax sax(root, limits.max_depth);
+  BoundedSax sax(root, limits);
   if (!Json::sax_parse(text.begin(), text.end(), &sax)) {
     return absl::InvalidArgumentError(sax.message().empty() ? "not JSON" : sax.message());
   }

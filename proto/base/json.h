@@ -10,6 +10,8 @@ namespace glyph::base {
 struct JsonLimits {
   size_t max_bytes = 1 << 20;
   int max_depth = 64;  // of nested objects and arrays
+  size_t max_values =
+      10 << 20;  // objects, arrays, strings, numbers, ...: each costs 16 bytes or more
 };
 
 // Parses untrusted JSON without ever building a tree deeper or larger than the limits. No

@@ -16,10 +16,14 @@ namespace glyph::rpc {
 inline constexpr int kMaxReceivedMessageBytes = 20 << 20;
 inline constexpr int kMaxSentMessageBytes = 1 << 20;
 
+// For services that gateways call: as many calls as one of them may serve at once (--max-requests).
+inline constexpr int kMaxGatewayStreams = 10000;
+
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  int port = 0;              // 0: any free port
-  std::string service_name;  // health name besides "", e.g. "glyph.v1.RenderService"
+  int port = 0;                      // 0: any free port
+  int max_concurrent_streams = 128;  // of one connection; further calls wait for one to end
+  std::string service_name;          // health name besides "", e.g. "glyph.v1.RenderService"
   // After the first signal: NOT_SERVING, yet calls are taken, so that balancers can look away.
   absl::Duration linger = absl::ZeroDuration();
   absl::Duration drain = absl::Seconds(10);  // then in-flight calls get this long

@@ -202,7 +202,15 @@ FakeVlmService::FakeVlmService(int port) {
 FakeVlmService::~FakeVlmService() { server_.reset(); }
 
 grpc::ServerBidiReactor<v1::GenerateRequest, v1::GenerateResponse>* FakeVlmService::Generate(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* context) {
+  const auto traceparent = context->client_metadata().find("traceparent");
+  {
+    base::MutexLock lock(mutex_);
+    traceparent_.clear();
+    if (traceparent != context->client_metadata().end()) {
+      traceparent_.assign(traceparent->second.data(), traceparent->second.size());
+    }
+  }
   return new GenerateCall(*this);
 }
 
@@ -250,6 +258,11 @@ std::string FakeVlmService::address() const { return absl::StrCat("127.0.0.1:", 
 std::vector<v1::GenerateStart> FakeVlmService::starts() const {
   base::MutexLock lock(mutex_);
   return starts_;
+}
+
+std::string FakeVlmService::traceparent() const {
+  base::MutexLock lock(mutex_);
+  return traceparent_;
 }
 
 int FakeVlmService::num_model_calls() const {

@@ -42,6 +42,8 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   int port() const { return server_->port(); }
   // Start messages so far, in order.
   std::vector<v1::GenerateStart> starts() const GLYPH_EXCLUDES(mutex_);
+  // The traceparent of the last Generate call; empty without one.
+  std::string traceparent() const GLYPH_EXCLUDES(mutex_);
   int num_model_calls() const GLYPH_EXCLUDES(mutex_);
   int num_strips() const GLYPH_EXCLUDES(mutex_);
   // False when no `count` Generate calls were cancelled, or begun, within ten seconds.
@@ -68,6 +70,7 @@ class FakeVlmService final : public v1::VlmService::CallbackService {
   v1::Model model_ GLYPH_GUARDED_BY(mutex_);
   std::vector<v1::GenerateStart> starts_ GLYPH_GUARDED_BY(mutex_);
   std::set<std::string> page_keys_ GLYPH_GUARDED_BY(mutex_);  // of pages taken
+  std::string traceparent_ GLYPH_GUARDED_BY(mutex_);
   int num_model_calls_ GLYPH_GUARDED_BY(mutex_) = 0;
   int num_strips_ GLYPH_GUARDED_BY(mutex_) = 0;
   int num_cancelled_ GLYPH_GUARDED_BY(mutex_) = 0;

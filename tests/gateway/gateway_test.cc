@@ -3,7 +3,12 @@
 #include <map>
 #include <string>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "gateway/routing/rpc_vlm_client.h"
 #include "gmock/gmock.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
 #include "proto/rpc/error.h"
 #include "tests/gateway/gateway_fixture.h"
 
@@ -94,6 +99,26 @@ TEST_F(GatewayTest, ResumesABrokenAnswerFromItsTokens) {
     ASSERT_EQ(event.delta().logprobs_size(), event.delta().token_ids_size());
     EXPECT_LE(event.delta().logprobs(0).logprob(), -1);  // of token 1 or 2
     EXPECT_EQ(event.delta().logprobs(0).top_logprobs_size(), 2);
+  }
+}
+
+TEST_F(GatewayTest, PassesTheTraceparentOfACallOn) {
+  const std::string traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  RpcVlmClient client(grpc::CreateChannel(vlm_->address(), grpc::InsecureChannelCredentials()));
+  const absl::Time deadline = absl::Now() + absl::Seconds(10);
+  for (const std::string& sent : {traceparent, std::string()}) {
+    absl::Notification ended;
+    const auto call = client.Generate(UpstreamCall(deadline, sent),
+                                      {.on_event = [](const v1::GenerateResponse&) {},
+                                       .on_done = [&](const absl::Status&) { ended.Notify(); }});
+    const size_t num_starts = vlm_->starts().size();
+    v1::GenerateRequest request;
+    request.mutable_start();
+    call->Write(request, nullptr);
+    EXPECT_TRUE(vlm_->WaitForStarts(num_starts + 1));
+    EXPECT_EQ(vlm_->traceparent(), sent);
+    call->Cancel();
+    ended.WaitForNotification();
   }
 }
 

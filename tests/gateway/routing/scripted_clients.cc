@@ -42,21 +42,23 @@ void ScriptedGenerate::LetWriteThrough() {
 }
 
 std::unique_ptr<RenderCall> ScriptedRenderClient::Render(
-    v1::RenderStart start, std::string source, absl::Time deadline,
+    v1::RenderStart start, std::string source, const UpstreamCall& call,
     StreamListener<v1::RenderResponse> listener) {
   auto script = std::make_shared<ScriptedRender>();
   script->start = std::move(start);
   script->source = std::move(source);
-  script->deadline = deadline;
+  script->deadline = call.deadline;
+  script->traceparent = call.traceparent;
   script->listener = std::move(listener);
   calls.push_back(script);
   return std::make_unique<ScriptedRenderCall>(std::move(script));
 }
 
 std::unique_ptr<GenerateCall> ScriptedVlmClient::Generate(
-    absl::Time deadline, StreamListener<v1::GenerateResponse> listener) {
+    const UpstreamCall& call, StreamListener<v1::GenerateResponse> listener) {
   auto script = std::make_shared<ScriptedGenerate>();
-  script->deadline = deadline;
+  script->deadline = call.deadline;
+  script->traceparent = call.traceparent;
   script->listener = std::move(listener);
   calls.push_back(script);
   return std::make_unique<ScriptedGenerateCall>(std::move(script));

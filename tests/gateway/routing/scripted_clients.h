@@ -18,6 +18,7 @@ template <typename Event>
 struct ScriptedStream {
   StreamListener<Event> listener;
   absl::Time deadline;
+  std::string traceparent;
   int num_reads = 0;  // Read() so far
   bool cancelled = false;
 
@@ -46,14 +47,15 @@ struct ScriptedGenerate : ScriptedStream<v1::GenerateResponse> {
 
 class ScriptedRenderClient final : public RenderClient {
  public:
-  std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source, absl::Time deadline,
+  std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source,
+                                     const UpstreamCall& call,
                                      StreamListener<v1::RenderResponse> listener) override;
   std::vector<std::shared_ptr<ScriptedRender>> calls;
 };
 
 class ScriptedVlmClient final : public VlmClient {
  public:
-  std::unique_ptr<GenerateCall> Generate(absl::Time deadline,
+  std::unique_ptr<GenerateCall> Generate(const UpstreamCall& call,
                                          StreamListener<v1::GenerateResponse> listener) override;
   void GetModel(absl::Time deadline, ModelCallback done) override;
   void CountTokens(std::string text, absl::Time deadline, CountCallback done) override;

@@ -31,6 +31,17 @@ TEST(JsonTest, ParsesValuesOfEveryKind) {
   EXPECT_TRUE((*json)["b"].is_object());
 }
 
+TEST(JsonTest, CountsEveryValueAgainstItsLimit) {
+  JsonLimits limits;
+  limits.max_values = 8;
+  const std::string seven = R"([1,-1,0.5,"s",true,null,{}])";  // eight with the array
+  EXPECT_TRUE(ParseJson(seven, limits).ok());
+  limits.max_values = 7;
+  const auto over = ParseJson(seven, limits);
+  EXPECT_EQ(over.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(over.status().message()), HasSubstr("limit of 7"));
+}
+
 TEST(JsonTest, HoldsTheDepthLimitOnBothSides) {
   const JsonLimits limits = {.max_bytes = 1 << 20, .max_depth = 8};
   for (const auto nested : {NestedArrays, NestedObjects}) {

@@ -2,15 +2,19 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "gateway/routing/document_flow.h"
 #include "gateway/routing/part_render.h"
+#include "gateway/routing/request_gate.h"
 #include "gateway/routing/strand.h"
-#include "gateway/server/server_services.h"
+#include "gateway/routing/upstream_call.h"
+#include "glyph/v1/gateway.pb.h"
 
 namespace glyph::gateway {
 
-// One RenderPages or Estimate call: the renderer's events pass to the client one at a time, each
-// read only when the one before is written. Thread-safe.
+// One document on its way to a client as pages, or only planned: the renderer's events pass to the
+// client one at a time, each read only when the one before is written. Thread-safe.
 class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
  public:
   struct Transport {
@@ -18,9 +22,15 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
     std::function<void(const absl::Status&)> finish;  // once, last
   };
 
-  // `request` is valid. `services` outlives the relay. `plan_only`: no page is drawn.
-  RenderRelay(ServerServices& services, v1::RenderPagesRequest request, bool plan_only,
-              absl::Time deadline, Transport transport);
+  struct Job {
+    v1::RenderPagesRequest request;  // valid
+    std::string request_id;          // empty, or the one the call goes by
+    UpstreamCall call;
+    bool plan_only = false;  // no page is drawn
+  };
+
+  // `services` and `gate` outlive the relay.
+  RenderRelay(const FlowServices& services, RequestGate& gate, Job job, Transport transport);
 
   void Start();
   void OnWritten(bool ok);
@@ -33,10 +43,9 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
   void ReadNext();
   void End(const absl::Status& status);
 
-  ServerServices& services_;
-  v1::RenderPagesRequest request_;
-  const bool plan_only_;
-  const absl::Time deadline_;
+  const FlowServices& services_;
+  RequestGate& gate_;
+  Job job_;
   const Transport transport_;
   Strand strand_;
   std::optional<RequestGate::Ticket> ticket_;

@@ -1,16 +1,15 @@
-#include "gateway/server/render_relay.h"
+#include "gateway/routing/render_relay.h"
 
 #include <utility>
 
 #include "gateway/routing/upstream_error.h"
 
 namespace glyph::gateway {
-RenderRelay::RenderRelay(ServerServices& services, v1::RenderPagesRequest request, bool plan_only,
-                         absl::Time deadline, Transport transport)
+RenderRelay::RenderRelay(const FlowServices& services, RequestGate& gate, Job job,
+                         Transport transport)
     : services_(services),
-      request_(std::move(request)),
-      plan_only_(plan_only),
-      deadline_(deadline),
+      gate_(gate),
+      job_(std::move(job)),
       transport_(std::move(transport)),
       render_(0, "document.text") {}
 
@@ -22,11 +21,11 @@ void RenderRelay::Post(std::function<void()> work) {
 
 void RenderRelay::Start() {
   Post([this] {
-    absl::StatusOr<RequestGate::Ticket> ticket = services_.gate.Admit("");
+    absl::StatusOr<RequestGate::Ticket> ticket = gate_.Admit(job_.request_id);
     if (!ticket.ok()) return End(ticket.status());
     ticket_.emplace(*std::move(ticket));
-    services_.flow.profiles.Resolve(
-        request_.render(), deadline_,
+    services_.profiles.Resolve(
+        job_.request.render(), job_.call.deadline,
         [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
           self->Post([relay = self.get(), options] {
             if (!options.ok()) return relay->End(options.status());
@@ -41,7 +40,7 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   start.set_kind(v1::SOURCE_KIND_TEXT);
   start.set_request_id(ticket_->request_id());
   *start.mutable_options() = options;
-  start.set_plan_only(plan_only_);
+  start.set_plan_only(job_.plan_only);
   StreamListener<v1::RenderResponse> listener;
   listener.on_event = [self = shared_from_this()](v1::RenderResponse event) {
     self->Post([relay = self.get(), event = std::move(event)]() mutable {
@@ -51,9 +50,9 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   listener.on_done = [self = shared_from_this()](const absl::Status& status) {
     self->Post([relay = self.get(), status] { relay->render_.HandleDone(status); });
   };
-  std::string source = std::move(*request_.mutable_document()->mutable_text());
-  render_.Attach(services_.flow.render.Render(std::move(start), std::move(source), deadline_,
-                                              std::move(listener)));
+  std::string source = std::move(*job_.request.mutable_document()->mutable_text());
+  render_.Attach(
+      services_.render.Render(std::move(start), std::move(source), job_.call, std::move(listener)));
   ReadNext();
 }
 
@@ -80,7 +79,7 @@ void RenderRelay::Cancel() {
 void RenderRelay::End(const absl::Status& status) {
   ended_ = true;
   render_.Cancel();
-  services_.flow.metrics.CountRequest(status.code());
+  services_.metrics.CountRequest(status.code());
   ticket_.reset();
   transport_.finish(status);
 }
