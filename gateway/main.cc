@@ -11,16 +11,9 @@
 #include "proto/base/logging.h"
 #include "proto/rpc/server_runner.h"
 
-int main(int argc, char** argv) {
-  glyph::rpc::BlockStopSignals();
-  glyph::gateway::GatewayOptions options;
-  std::string log_file;
-  std::vector<std::string> allowed_hosts;
-  CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
-  app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("glyph-gateway: ") + error.what() + "; see glyph-gateway --help\n";
-  });
+namespace {
+
+void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
   app.add_option("--render", options.render_address, "host:port of render_service")
       ->capture_default_str();
   app.add_option("--vlm", options.vlm_address, "host:port of vlm_service")->capture_default_str();
@@ -39,12 +32,27 @@ int main(int argc, char** argv) {
   app.add_option("--max-requests", options.max_requests, "requests served at once")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
+  app.add_flag("--insecure", options.insecure,
+               "listen on other than loopback addresses although nothing authenticates clients");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  glyph::rpc::BlockStopSignals();
+  glyph::gateway::GatewayOptions options;
+  std::string log_file;
+  std::vector<std::string> allowed_hosts;
+  CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
+  app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("glyph-gateway: ") + error.what() + "; see glyph-gateway --help\n";
+  });
+  AddOptions(app, options);
   app.add_option(
       "--allow-host", allowed_hosts,
       "name by which HTTP clients may call this server; IP addresses and localhost always "
       "work; may be repeated");
-  app.add_flag("--insecure", options.insecure,
-               "listen on other than loopback addresses although nothing authenticates clients");
   app.add_option("--log-file", log_file, "append the log to this file instead of stderr");
   try {
     app.parse(argc, argv);

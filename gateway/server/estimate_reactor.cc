@@ -26,8 +26,9 @@ class EstimateReactor final : public grpc::ServerUnaryReactor {
             RenderRelay::Job{std::move(request), "",
                              UpstreamDeadline(services.flow.now(), ClientDeadline(context))},
             [this, &response](absl::StatusOr<v1::EstimateResponse> result) {
-              if (result.ok()) response = *std::move(result);
-              Finish(rpc::ToGrpcStatus(result.status()));
+              const absl::Status status = result.status();
+              if (status.ok()) response = *std::move(result);
+              Finish(rpc::ToGrpcStatus(status));
             }) {
     estimation_.Start();
   }

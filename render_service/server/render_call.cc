@@ -148,9 +148,10 @@ void RenderCall::RunStep(WorkerTools& tools) {
     event = task->Step(tools);
     busy_ += Clock::now() - begin;
   }
-  const bool is_last = event.ok() && std::holds_alternative<RenderSummary>(*event);
+  const absl::Status stepped = event.status();
+  const bool is_last = stepped.ok() && std::holds_alternative<RenderSummary>(*event);
   Outgoing outgoing;
-  if (event.ok()) {
+  if (stepped.ok()) {
     outgoing.messages =
         ToResponses(*event, environment_.build_fingerprint, absl::FromChrono(busy_));
     outgoing.event = *std::move(event);
@@ -160,7 +161,7 @@ void RenderCall::RunStep(WorkerTools& tools) {
     base::MutexLock lock(mutex_);
     is_step_running_ = false;
     if (!outgoing.messages.empty()) outbox_.push_back(std::move(outgoing));
-    if (!status_ && !event.ok()) status_ = event.status();
+    if (!status_ && !stepped.ok()) status_ = stepped;
     if (!status_ && is_last) status_ = absl::OkStatus();
     if (status_) task_.reset();
     actions = NextActions();
