@@ -28,7 +28,7 @@ class Tokenizer {
   static constexpr uint8_t kWhite = 255;
   // Glyphs that do not recur, as in Chinese, are soon looked up more seldom.
   static constexpr int kMaxPatience = 256;
-  static constexpr int kMatchPatience = 16;
+  static constexpr int kMatchPatience = 3;
   static constexpr int kGlyphsSkipped = 4;
 
   static uint32_t WhiteLength(const uint8_t* at) {
