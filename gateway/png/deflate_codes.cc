@@ -43,8 +43,9 @@ DeflateCodes::DeflateCodes(const SymbolCounts& counts)
     : symbol_code_(BuildHuffmanCode(counts.symbols(), kMaxCodeBits)),
       distance_code_(BuildHuffmanCode(counts.distances(), kMaxCodeBits)) {
   for (uint16_t i = 0; i < literals_.size(); ++i) literals_[i] = PieceOf(symbol_code_, {i, 0, 0});
-  for (size_t i = 1; i < white_bits_.size(); ++i) {
-    white_bits_[i] = white_bits_[i - 1] << literals_[255].count | literals_[255].bits;
+  const Piece& white = literals_[255];
+  for (size_t i = 1; i < white_.size(); ++i) {
+    white_[i] = {white_[i - 1].bits << white.count | white.bits, white_[i - 1].count + white.count};
   }
   for (uint32_t i = kMinLength; i < lengths_.size(); ++i) {
     lengths_[i] = PieceOf(symbol_code_, LengthSymbol(i));

@@ -17,6 +17,10 @@ class DeflateCodes {
     uint32_t bits;
     uint32_t count;
   };
+  struct LongPiece {
+    uint64_t bits;
+    uint32_t count;
+  };
 
   explicit DeflateCodes(const SymbolCounts& counts);
 
@@ -25,7 +29,7 @@ class DeflateCodes {
 
   const Piece& literal(uint8_t value) const { return literals_[value]; }
   // 0 to 3 white pixels.
-  uint64_t white_bits(uint32_t count) const { return white_bits_[count]; }
+  const LongPiece& white(uint32_t count) const { return white_[count]; }
   // With its extra bits.
   const Piece& length(uint32_t length) const { return lengths_[length]; }
   // Without them.
@@ -36,7 +40,7 @@ class DeflateCodes {
   const HuffmanCode symbol_code_;
   const HuffmanCode distance_code_;
   std::array<Piece, 256> literals_;
-  std::array<uint64_t, 4> white_bits_ = {};
+  std::array<LongPiece, 4> white_ = {};
   std::array<Piece, kMaxLength + 1> lengths_;
   std::array<Piece, kNumDistanceSymbols> distances_;
   Piece end_of_block_;

@@ -9,11 +9,12 @@
 namespace glyph::gateway::png {
 namespace {
 
-// Rows that make a block. They should fit into a core's cache.
-constexpr size_t kBandBytes = 1 << 20;
-// What the codes of a page are made from: so many bands of so many rows, evenly from all of it.
+// Rows that make a block, which begins with nothing to copy from.
+constexpr size_t kBandBytes = 1 << 21;
+// What the codes of a page are made from: so many times so many rows (some lines of text), evenly
+// from all of it.
 constexpr size_t kNumSamples = 2;
-constexpr size_t kSampleRows = 128;
+constexpr size_t kSampleRows = 48;
 
 constexpr size_t kMaxStoredBytes = 65535;
 constexpr size_t kStoredHeaderBytes = 5;
@@ -63,6 +64,23 @@ void AppendStored(std::span<const uint8_t> bytes, std::string& out) {
   }
 }
 
+// The same code twice: with the shifts and bit scans of processors since 2013, pages of dense text
+// are 4 % faster.
+[[gnu::target("avx2,bmi,bmi2")]] void WriteByBmi(Tokenizer& tokenizer,
+                                                 std::span<const uint8_t> band, size_t row_bytes,
+                                                 SymbolWriter& writer) {
+  tokenizer.Tokenize(band, row_bytes, writer);
+}
+
+void Write(Tokenizer& tokenizer, std::span<const uint8_t> band, size_t row_bytes,
+           SymbolWriter& writer) {
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+      __builtin_cpu_supports("bmi2")) {
+    return WriteByBmi(tokenizer, band, row_bytes, writer);
+  }
+  tokenizer.Tokenize(band, row_bytes, writer);
+}
+
 }  // namespace
 
 std::string_view GrayPngEncoder::Encode(uint32_t width, uint32_t height, std::string_view pixels) {
@@ -82,11 +100,12 @@ void GrayPngEncoder::AppendStream(const Page& page) {
   file_.append("\x78\x01");
   uint32_t checksum = 1;
   for (size_t row = 0; row < page.height; row += band_rows) {
-    const std::span<const uint8_t> band = LoadBand(page, row, band_rows);
+    const size_t band_bytes = LoadRows(page, row, band_rows, 0);
+    const std::span<const uint8_t> band(band_.data(), band_bytes);
     checksum = libdeflate_adler32(checksum, band.data(), band.size());
     block_.resize(std::max(block_.size(), SymbolWriter::MaxBytes(band.size())));
     SymbolWriter writer(codes, block_.data());
-    tokenizer_.Tokenize(band, page.row_bytes(), writer);
+    Write(tokenizer_, band, page.row_bytes(), writer);
     const auto size = static_cast<size_t>(writer.Finish() - block_.data());
     if (size < StoredBytes(band.size())) {
       file_.append(reinterpret_cast<const char*>(block_.data()), size);
@@ -98,26 +117,29 @@ void GrayPngEncoder::AppendStream(const Page& page) {
   AppendBigEndian(file_, checksum);
 }
 
+// The samples make one text, so that the second finds copies in the first as in a page.
 SymbolCounts GrayPngEncoder::CountSample(const Page& page) {
-  SymbolCounts counts;
   const size_t step = std::max(kSampleRows, page.height / kNumSamples);
-  for (size_t row = 0; row < page.height; row += step) {
-    tokenizer_.Tokenize(LoadBand(page, row, kSampleRows), page.row_bytes(), counts);
+  size_t size = 0;
+  for (size_t row = (step - kSampleRows) / 2; row < page.height; row += step) {
+    size = LoadRows(page, row, kSampleRows, size);
   }
+  SymbolCounts counts;
+  tokenizer_.Tokenize({band_.data(), size}, page.row_bytes(), counts);
   return counts;
 }
 
-std::span<const uint8_t> GrayPngEncoder::LoadBand(const Page& page, size_t row, size_t num_rows) {
-  const size_t end = std::min(page.height, row + num_rows);
-  const size_t size = (end - row) * page.row_bytes();
-  band_.resize(std::max(band_.size(), size + Tokenizer::kPaddingBytes));
-  uint8_t* to = band_.data();
-  for (; row < end; ++row) {
+size_t GrayPngEncoder::LoadRows(const Page& page, size_t row, size_t num_rows, size_t begin) {
+  const size_t end_row = std::min(page.height, row + num_rows);
+  const size_t end = begin + (end_row - row) * page.row_bytes();
+  band_.resize(std::max(band_.size(), end + Tokenizer::kPaddingBytes));
+  uint8_t* to = band_.data() + begin;
+  for (; row < end_row; ++row) {
     *to++ = 0;
     to = std::copy_n(page.pixels.data() + row * page.width, page.width, to);
   }
   std::fill_n(to, Tokenizer::kPaddingBytes, 0);
-  return {band_.data(), size};
+  return end;
 }
 
 }  // namespace glyph::gateway::png

@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +32,9 @@ class GrayPngEncoder {
 
   void AppendStream(const Page& page);
   SymbolCounts CountSample(const Page& page);
-  // `num_rows` or fewer from `row` on, each behind its filter byte, in band_.
-  std::span<const uint8_t> LoadBand(const Page& page, size_t row, size_t num_rows);
+  // Puts `num_rows` or fewer from `row` on, each behind its filter byte, into band_ from byte
+  // `begin` on. Returns where they end.
+  size_t LoadRows(const Page& page, size_t row, size_t num_rows, size_t begin);
 
   Tokenizer tokenizer_;
   std::vector<uint8_t> band_;

@@ -15,7 +15,7 @@ namespace glyph::gateway::png {
 
 // Knows where bytes of a page were seen before. Rows of glyphs recur exactly, because glyphs lie on
 // whole pixels. Compared are three places: what the row above copied in this column, so that words
-// found once are found in all of their rows, and where the next twelve and six bytes were last.
+// found once are found in all of their rows, and where the next sixteen and four bytes were last.
 // Header-only, so that it becomes part of the loop that asks for every glyph. Not thread-safe.
 class RepeatFinder {
  public:
@@ -24,7 +24,8 @@ class RepeatFinder {
     uint32_t distance;
   };
 
-  static constexpr uint32_t kMinCopy = 6;  // shorter copies are hardly shorter than their codes
+  // Copies of 4 and 5 save steps rather than bytes: pages of letters are 5 % faster than with 6.
+  static constexpr uint32_t kMinCopy = 4;
   // Bytes behind the text that are read.
   static constexpr size_t kPaddingBytes = 32;
 
@@ -35,7 +36,8 @@ class RepeatFinder {
     row_bytes_ = row_bytes;
     short_seen_.fill(0);
     long_seen_.fill(0);
-    above_.assign(bytes.size() / kColumnPx + 4, 1);
+    above_mask_ = std::bit_ceil(row_bytes / kColumnPx + 8) - 1;
+    above_.assign(above_mask_ + 4, 1);
   }
 
   // The longest copy that is known for `at`, which is not the first byte; at least kMinCopy long,
@@ -45,13 +47,13 @@ class RepeatFinder {
     if (match.length < kMinCopy || end_ - at < kMinCopy) return {0, 0};
     match.length = Extend(at, match);
     const uint64_t distances = match.distance * 0x0001000100010001u;
-    std::memcpy(&above_[(at - begin_) / kColumnPx], &distances, sizeof(distances));
+    std::memcpy(&Above(at - begin_), &distances, sizeof(distances));
     return match;
   }
 
  private:
   static constexpr uint32_t kComparedBytes = 16;  // at once
-  static constexpr int kHashBits = 14;
+  static constexpr int kHashBits = 15;
   static constexpr size_t kColumnPx = 8;
 
   static uint64_t Load(const uint8_t* at) {
@@ -73,19 +75,17 @@ class RepeatFinder {
     return distance - 1 < kMaxDistance ? distance : 1;
   }
 
-  uint32_t DistanceAbove(uint32_t position) const {
-    if (position < row_bytes_) return 1;
-    const uint32_t distance = above_[(position - row_bytes_) / kColumnPx];
-    return distance <= position ? distance : 1;
-  }
+  uint16_t& Above(size_t position) { return above_[position / kColumnPx & above_mask_]; }
 
   // The best of the three places by their first kComparedBytes.
   Match FindStart(const uint8_t* at) {
     const auto position = static_cast<uint32_t>(at - begin_);
-    Match best = {0, DistanceAbove(position)};
+    Match best = {0, Above(position - row_bytes_)};
     best.length = Compare(at, at - best.distance);
     const uint64_t bytes = Load(at);
-    uint32_t& long_seen = long_seen_[Hash(bytes * 0xD6E8FEB86659FD93u ^ Load(at + 8) << 32)];
+    // Sixteen bytes rather than twelve find fewer copies that end at once: 3 %.
+    uint32_t& long_seen =
+        long_seen_[Hash(bytes * 0xD6E8FEB86659FD93u ^ Load(at + 8) * 0x9FB21C651E98DF25u)];
     if (best.length == kComparedBytes) {
       long_seen = position;
       return best;
@@ -93,14 +93,17 @@ class RepeatFinder {
     const uint32_t long_distance = Replace(long_seen, position);
     const uint32_t long_length = Compare(at, at - long_distance);
     if (long_length >= best.length) best = {long_length, long_distance};
-    const uint32_t distance = Replace(short_seen_[Hash(bytes << 16)], position);
+    const uint32_t distance = Replace(short_seen_[Hash(bytes << 32)], position);
     if (best.length >= kMinCopy) return best;
     const uint32_t length = Compare(at, at - distance);
     return length > best.length ? Match{length, distance} : best;
   }
 
   uint32_t Extend(const uint8_t* at, Match match) const {
-    const size_t limit = std::min<size_t>(kMaxLength, end_ - at);
+    const size_t left = end_ - at;
+    // Most copies: the next step does not wait for the limit (4 %).
+    if (match.length < kComparedBytes && left >= kComparedBytes) return match.length;
+    const size_t limit = std::min<size_t>(kMaxLength, left);
     size_t length = match.length;
     for (uint32_t more = match.length; more == kComparedBytes && length < limit; length += more) {
       more = Compare(at + length, at + length - match.distance);
@@ -113,7 +116,10 @@ class RepeatFinder {
   size_t row_bytes_ = 0;
   std::array<uint32_t, 1 << kHashBits> short_seen_;  // positions, by hash of what begins there
   std::array<uint32_t, 1 << kHashBits> long_seen_;
-  std::vector<uint16_t> above_;  // distance of the copy that lies at a position / kColumnPx
+  // Distance of the last copy over a position / kColumnPx, in a ring of a row or more. It is valid
+  // wherever it is read, as that is never before the copy.
+  std::vector<uint16_t> above_;
+  size_t above_mask_ = 0;
 };
 
 }  // namespace glyph::gateway::png

@@ -18,7 +18,7 @@ class SymbolWriter {
 
   void AddLiteral(uint8_t literal) { Add(codes_->literal(literal)); }
   void AddWhite(uint32_t count) {
-    out_.Put(codes_->white_bits(count), count * codes_->literal(255).count);
+    out_.Put(codes_->white(count).bits, codes_->white(count).count);
     out_.Flush();
   }
   void AddCopy(uint32_t length, uint32_t distance) {

@@ -88,7 +88,7 @@ TEST(GrayPngEncoderTest, KeepsEveryPixelOfEverySize) {
   }
 }
 
-// Several bands, rows longer than deflate's window, and a row that is longer than a band.
+// Several bands, rows longer than deflate's window, and rows of which two make a band.
 TEST(GrayPngEncoderTest, KeepsEveryPixelOfLargePages) {
   GrayPngEncoder encoder;
   for (const auto& [width, height] :
