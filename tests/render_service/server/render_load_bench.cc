@@ -120,8 +120,8 @@ void SmallBesideHuge(RenderTestServer& server, const std::string& name, const st
     for (int k = 0; k < num_huge; ++k) {
       readers.push_back(std::make_unique<Reader>(server, huge));
     }
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds(300 + 7 * i));  // another moment of its life
+    const std::chrono::milliseconds moment(300 + 7 * i);
+    std::this_thread::sleep_for(moment);  // the load is met at another moment each time
     const auto start = Clock::now();
     Call call(server, StartText("noto-1024"), Repeated(kEnglish, 2000));
     call.ReadFirstPage();
@@ -136,7 +136,8 @@ void Cancel(RenderTestServer& server, const std::string& name, const v1::RenderR
   std::vector<double> ms;
   for (int i = 0; i < 30; ++i) {
     Call call(server, start, source);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2 + 3 * i));
+    const std::chrono::milliseconds moment(2 + 3 * i);
+    std::this_thread::sleep_for(moment);  // the call is met at another moment each time
     if (server.pool().num_taken_seats() == 0) continue;  // it is over already
     const auto begin = Clock::now();
     call.context.TryCancel();
