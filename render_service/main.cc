@@ -25,7 +25,7 @@ struct Flags {
   int port = 8082;
   int workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   int max_calls = 64;
-  std::string font_dir = "/usr/share/fonts/opentype/noto";
+  std::string font_dir = "/usr/share/fonts";
   std::string log_file;
   std::string crash_record;
 };
@@ -75,7 +75,8 @@ int main(int argc, char** argv) {
   app.add_option("--max-calls", flags.max_calls, "Calls at once; more are RESOURCE_EXHAUSTED")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  app.add_option("--font-dir", flags.font_dir, "Folder of the profiles' font files")
+  app.add_option("--font-dir", flags.font_dir,
+                 "Folder that the profiles' font files are in or below")
       ->capture_default_str();
   app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
   app.add_option("--crash-record", flags.crash_record,

@@ -2,6 +2,8 @@
 
 #include <fontconfig/fontconfig.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -19,16 +21,28 @@ absl::StatusOr<base::Sha256Digest> HashFile(const std::string& path) {
     hash.Update(std::string_view(buffer.data(), static_cast<size_t>(file.gcount())));
   }
   if (!file.eof()) {
-    return absl::NotFoundError(absl::StrCat("cannot read the font file ", path,
-                                            "; install fonts-noto-cjk or pass --font-dir"));
+    return absl::NotFoundError(absl::StrCat("cannot read the font file ", path));
   }
   return hash.Finish();
 }
 
-absl::StatusOr<FontFile> OpenFont(const std::string& path) {
+// The files below `directory` by name; of two with one name the first in the order of paths.
+std::map<std::string, std::string> FilesBelow(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::map<std::string, std::string> paths;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!it->is_regular_file(error)) continue;
+    const auto [entry, is_new] = paths.emplace(it->path().filename(), it->path());
+    if (!is_new) entry->second = std::min(entry->second, it->path().string());
+  }
+  return paths;
+}
+
+absl::StatusOr<FontFile> OpenFont(const std::string& path, std::shared_ptr<FcConfig> config) {
   absl::StatusOr<base::Sha256Digest> digest = HashFile(path);
   if (!digest.ok()) return digest.status();
-  std::shared_ptr<FcConfig> config(FcConfigCreate(), FcConfigDestroy);
   if (!FcConfigAppFontAddFile(config.get(), reinterpret_cast<const FcChar8*>(path.c_str()))) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a font file"));
   }
@@ -39,11 +53,21 @@ absl::StatusOr<FontFile> OpenFont(const std::string& path) {
 
 absl::StatusOr<std::shared_ptr<const FontLibrary>> FontLibrary::Create(
     const std::string& directory, const std::vector<std::string>& file_names) {
+  const std::map<std::string, std::string> paths = FilesBelow(directory);
+  const std::shared_ptr<FcConfig> config(FcConfigCreate(), FcConfigDestroy);
   std::shared_ptr<FontLibrary> library(new FontLibrary());
   for (const std::string& name : file_names) {
-    absl::StatusOr<FontFile> file = OpenFont(absl::StrCat(directory, "/", name));
+    if (library->files_.contains(name)) continue;
+    const auto path = paths.find(name);
+    if (path == paths.end()) {
+      return absl::NotFoundError(
+          absl::StrCat("the font file ", name, " is not below ", directory,
+                       "; install fonts-noto-cjk, fonts-noto-core and fonts-symbola or pass "
+                       "--font-dir"));
+    }
+    absl::StatusOr<FontFile> file = OpenFont(path->second, config);
     if (!file.ok()) return file.status();
-    library->files_.insert_or_assign(name, *std::move(file));
+    library->files_.emplace(name, *std::move(file));
   }
   return std::shared_ptr<const FontLibrary>(std::move(library));
 }

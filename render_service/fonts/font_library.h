@@ -12,20 +12,21 @@ struct _FcConfig;  // fontconfig's configuration
 
 namespace glyph::render {
 
-// One font file and a fontconfig configuration that holds nothing but its faces, so that no other
-// font, alias or rule of the machine can change a page.
+// One font file of a library.
 struct FontFile {
   std::string path;
-  base::Sha256Digest digest;          // over the file's bytes
-  std::shared_ptr<_FcConfig> config;  // never null
+  base::Sha256Digest digest;  // over the file's bytes
+  // Holds nothing but the library's faces, so that no other font, alias or rule of the machine can
+  // change a page. Never null.
+  std::shared_ptr<_FcConfig> config;
 };
 
 // The font files this process may draw with, opened and hashed once. Immutable after Create, so
 // safe to share between threads.
 class FontLibrary {
  public:
-  // Opens `file_names` in `directory`. NOT_FOUND names the missing file; FAILED_PRECONDITION a file
-  // that is no font.
+  // Opens `file_names` in `directory` and the folders below it. NOT_FOUND names the missing file;
+  // FAILED_PRECONDITION a file that is no font.
   static absl::StatusOr<std::shared_ptr<const FontLibrary>> Create(
       const std::string& directory, const std::vector<std::string>& file_names);
 

@@ -88,7 +88,9 @@ std::optional<PlainGlyph> ShapeAlone(char16_t code_point, TextShaper& shaper) {
   if (cluster.is_white) return plain;
   if (shaped.glyphs.size() != 1) return std::nullopt;
   const ShapedGlyph& glyph = shaped.glyphs[0];
-  if (glyph.is_box || glyph.x != 0 || glyph.y != 0 || glyph.id == 0) return std::nullopt;
+  if (glyph.is_box || glyph.x != 0 || glyph.y != 0 || glyph.id == 0 || FaceOf(glyph.id) != 0) {
+    return std::nullopt;
+  }
   plain.id = static_cast<uint16_t>(glyph.id);
   return plain;
 }

@@ -4,10 +4,16 @@
 
 namespace glyph::render {
 
+// The highest byte of a glyph's id is the number of its face: 0 for the style's own, then those of
+// FontStyle::fallback in order.
+inline constexpr int kFaceShift = 24;
+constexpr uint32_t WithFace(uint32_t glyph, uint32_t face) { return glyph | face << kFaceShift; }
+constexpr uint32_t FaceOf(uint32_t id) { return id >> kFaceShift; }
+
 // A glyph of a cluster. Offsets from the cluster's pen position: y in px, growing downwards; x in
 // px, or in font units where the style is subpixel.
 struct ShapedGlyph {
-  uint32_t id = 0;  // glyph of the font, or the code point of a hex box
+  uint32_t id = 0;  // glyph and face, or the code point of a hex box
   int32_t x = 0;
   int16_t y = 0;
   bool is_box = false;

@@ -8,10 +8,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "render_service/fonts/face_chooser.h"
 #include "render_service/fonts/hex_box_size.h"
 
 namespace glyph::render {
@@ -38,31 +41,26 @@ GPtr<PangoContext> MakeContext(PangoFontMap* font_map, bool subpixel) {
   return context;
 }
 
-// One paragraph, never wrapped by Pango, from one face only.
-GPtr<PangoLayout> MakeLayout(PangoContext* context, const PangoFontDescription* description,
-                             const std::string& features) {
-  GPtr<PangoLayout> layout(pango_layout_new(context));
-  pango_layout_set_font_description(layout.get(), description);
-  PangoAttrList* attributes = pango_attr_list_new();
-  pango_attr_list_insert(attributes, pango_attr_font_features_new(features.c_str()));
-  pango_attr_list_insert(attributes, pango_attr_fallback_new(FALSE));
-  pango_layout_set_attributes(layout.get(), attributes);
-  pango_attr_list_unref(attributes);
-  pango_layout_set_auto_dir(layout.get(), FALSE);
-  pango_layout_set_single_paragraph_mode(layout.get(), TRUE);
-  return layout;
-}
-
-// Whether `font` is face `style.face_index` of family `style.family`.
-bool IsTheFace(PangoFont* font, const FontStyle& style) {
-  if (font == nullptr || !PANGO_IS_FC_FONT(font)) return false;
-  FcPattern* pattern = pango_fc_font_get_pattern(PANGO_FC_FONT(font));
+// Loads `face` in `context`; null if the fonts of its map have no such face.
+GPtr<PangoFont> LoadFace(PangoContext* context, const FontFace& face, double size_px) {
+  PangoFontDescription* description = pango_font_description_new();
+  pango_font_description_set_family(description, face.family.c_str());
+  pango_font_description_set_absolute_size(description, size_px * PANGO_SCALE);
+  GPtr<PangoFont> font(pango_context_load_font(context, description));
+  pango_font_description_free(description);
+  if (font == nullptr || !PANGO_IS_FC_FONT(font.get())) return nullptr;
+  FcPattern* pattern = pango_fc_font_get_pattern(PANGO_FC_FONT(font.get()));
   int index = -1;
   FcChar8* family = nullptr;
+  FcChar8* path = nullptr;
   FcPatternGetInteger(pattern, FC_INDEX, 0, &index);
   FcPatternGetString(pattern, FC_FAMILY, 0, &family);
-  return index == style.face_index && family != nullptr &&
-         style.family == reinterpret_cast<const char*>(family);
+  FcPatternGetString(pattern, FC_FILE, 0, &path);
+  const bool is_the_face =
+      index == face.face_index && family != nullptr && path != nullptr &&
+      face.family == reinterpret_cast<const char*>(family) &&
+      absl::EndsWith(reinterpret_cast<const char*>(path), absl::StrCat("/", face.file));
+  return is_the_face ? std::move(font) : nullptr;
 }
 
 int16_t ToPixels(int pango_units) { return static_cast<int16_t>(PANGO_PIXELS(pango_units)); }
@@ -82,7 +80,7 @@ struct AdvanceScale {
 // Appends the glyphs of one cluster to `out`, hex boxes in the place of those the font lacks, so
 // that nothing vanishes. Returns the advance.
 int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayCharacter& first,
-                     const AdvanceScale& scale, ShapedText& out) {
+                     uint32_t face, const AdvanceScale& scale, ShapedText& out) {
   const size_t before = out.glyphs.size();
   int32_t pen = 0;
   for (int i = 0; i < count && !first.is_box; ++i) {
@@ -94,7 +92,7 @@ int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayChara
       continue;
     }
     if (info.glyph != PANGO_GLYPH_EMPTY) {
-      out.glyphs.push_back({.id = info.glyph,
+      out.glyphs.push_back({.id = WithFace(info.glyph, face),
                             .x = pen + scale.FromPango(info.geometry.x_offset),
                             .y = ToPixels(info.geometry.y_offset)});
     }
@@ -107,38 +105,83 @@ int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayChara
   return pen;
 }
 
-// Appends the clusters of one run in visual order.
-void AppendRun(const PangoGlyphItem& run, const DisplayText& text, const AdvanceScale& scale,
-               ShapedText& out) {
-  const PangoGlyphString& string = *run.glyphs;
-  const auto run_begin = static_cast<uint32_t>(run.item->offset);
+// Appends the clusters of `item`, shaped as `string` in `face`, in visual order.
+void AppendItem(const PangoItem& item, const PangoGlyphString& string, uint32_t face,
+                const DisplayText& text, const AdvanceScale& scale, ShapedText& out) {
   for (int i = 0; i < string.num_glyphs;) {
     int end = i + 1;
     while (end < string.num_glyphs && string.log_clusters[end] == string.log_clusters[i]) ++end;
-    const uint32_t offset = run_begin + static_cast<uint32_t>(string.log_clusters[i]);
+    const auto offset = static_cast<uint32_t>(item.offset + string.log_clusters[i]);
     const auto it = std::lower_bound(
         text.characters.begin(), text.characters.end(), offset,
         [](const DisplayCharacter& c, uint32_t begin) { return c.utf8_begin < begin; });
     ShapedCluster cluster;
     cluster.first_character = static_cast<uint32_t>(it - text.characters.begin());
     cluster.first_glyph = static_cast<uint32_t>(out.glyphs.size());
-    cluster.advance = AppendGlyphs(string.glyphs + i, end - i, *it, scale, out);
+    cluster.advance = AppendGlyphs(string.glyphs + i, end - i, *it, face, scale, out);
     cluster.end_glyph = static_cast<uint32_t>(out.glyphs.size());
-    cluster.bidi_level = run.item->analysis.level;
+    cluster.bidi_level = item.analysis.level;
     out.clusters.push_back(cluster);
     i = end;
+  }
+}
+
+// Sorts the clusters and tells of each where it ends, what it is and whether a line may begin at
+// it.
+void FinishClusters(const DisplayText& text, const std::vector<PangoLogAttr>& attributes,
+                    std::vector<ShapedCluster>& clusters) {
+  std::stable_sort(clusters.begin(), clusters.end(),
+                   [](const ShapedCluster& a, const ShapedCluster& b) {
+                     return a.first_character < b.first_character;
+                   });
+  for (size_t i = 0; i < clusters.size(); ++i) {
+    ShapedCluster& cluster = clusters[i];
+    const DisplayCharacter& first = text.characters[cluster.first_character];
+    cluster.end_character = i + 1 < clusters.size() ? clusters[i + 1].first_character
+                                                    : static_cast<uint32_t>(text.characters.size());
+    cluster.can_break_before = attributes[cluster.first_character].is_line_break != 0;
+    const bool is_alone = cluster.end_character - cluster.first_character == 1;
+    cluster.is_space = is_alone && first.code_point == ' ';
+    cluster.is_white = is_alone && !first.is_box && IsWhiteSpace(first.code_point);
   }
 }
 
 }  // namespace
 
 struct TextShaper::PangoState {
+  // The items of `text`, each of one face of `runs`.
+  GList* Itemize(const DisplayText& text) const;
+
   GPtr<PangoFontMap> font_map;
   GPtr<PangoContext> context;
-  GPtr<PangoLayout> layout;
-  GPtr<PangoFont> font;
+  std::vector<GPtr<PangoFont>> faces;
+  std::optional<FaceChooser> chooser;
+  std::string features;
+  PangoShapeFlags flags = PANGO_SHAPE_NONE;
   AdvanceScale scale;
+
+  // Of the text being shaped; members, so that their memory is reused.
+  std::vector<FaceRun> runs;
+  std::vector<PangoLogAttr> log_attributes;
 };
+
+GList* TextShaper::PangoState::Itemize(const DisplayText& text) const {
+  PangoAttrList* attributes = pango_attr_list_new();
+  for (size_t i = 0; i < runs.size(); ++i) {
+    // Pango begins an item where an attribute does.
+    PangoAttribute* attribute = runs[i].face == 0 ? pango_attr_font_features_new(features.c_str())
+                                                  : pango_attr_fallback_new(FALSE);
+    attribute->start_index = runs[i].utf8_begin;
+    if (i + 1 < runs.size()) attribute->end_index = runs[i + 1].utf8_begin;
+    pango_attr_list_insert(attributes, attribute);
+  }
+  pango_attr_list_insert(attributes, pango_attr_fallback_new(FALSE));
+  GList* items =
+      pango_itemize_with_base_dir(context.get(), PANGO_DIRECTION_LTR, text.utf8.data(), 0,
+                                  static_cast<int>(text.utf8.size()), attributes, nullptr);
+  pango_attr_list_unref(attributes);
+  return items;
+}
 
 TextShaper::TextShaper(std::unique_ptr<PangoState> state) : state_(std::move(state)) {}
 TextShaper::~TextShaper() = default;
@@ -149,61 +192,78 @@ absl::StatusOr<std::unique_ptr<TextShaper>> TextShaper::Create(const FontFile& f
   state->font_map.reset(pango_cairo_font_map_new_for_font_type(CAIRO_FONT_TYPE_FT));
   pango_fc_font_map_set_config(PANGO_FC_FONT_MAP(state->font_map.get()), file.config.get());
   state->context = MakeContext(state->font_map.get(), style.subpixel);
-  PangoFontDescription* description = pango_font_description_new();
-  pango_font_description_set_family(description, style.family.c_str());
-  pango_font_description_set_absolute_size(description, style.size_px * PANGO_SCALE);
-  state->font.reset(pango_context_load_font(state->context.get(), description));
-  state->layout = MakeLayout(state->context.get(), description, style.features);
-  pango_font_description_free(description);
-  if (!IsTheFace(state->font.get(), style)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the font file has no face ", style.face_index, " of the family \"", style.family, "\""));
+  state->features = style.features;
+  state->flags = style.subpixel ? PANGO_SHAPE_NONE : PANGO_SHAPE_ROUND_POSITIONS;
+  std::vector<FontFace> faces = {{style.family, style.file, style.face_index}};
+  faces.insert(faces.end(), style.fallback.begin(), style.fallback.end());
+  std::vector<hb_font_t*> hb_fonts;
+  for (const FontFace& face : faces) {
+    GPtr<PangoFont> font = LoadFace(state->context.get(), face, style.size_px);
+    if (font == nullptr) {
+      return absl::FailedPreconditionError(absl::StrCat("the font file ", face.file,
+                                                        " has no face ", face.face_index,
+                                                        " of the family \"", face.family, "\""));
+    }
+    hb_fonts.push_back(pango_font_get_hb_font(font.get()));
+    state->faces.push_back(std::move(font));
   }
   if (style.subpixel) {
-    hb_face_t* face = hb_font_get_face(pango_font_get_hb_font(state->font.get()));
-    state->scale.units_per_px = hb_face_get_upem(face) / style.size_px;
+    state->scale.units_per_px = hb_face_get_upem(hb_font_get_face(hb_fonts[0])) / style.size_px;
   }
+  state->chooser.emplace(std::move(hb_fonts));
   return std::unique_ptr<TextShaper>(new TextShaper(std::move(state)));
 }
 
 int32_t TextShaper::missing_advance() const {
   return state_->scale.FromPango(
-      hb_font_get_glyph_h_advance(pango_font_get_hb_font(state_->font.get()), 0));
+      hb_font_get_glyph_h_advance(pango_font_get_hb_font(state_->faces[0].get()), 0));
 }
+
+uint32_t TextShaper::num_faces() const { return static_cast<uint32_t>(state_->faces.size()); }
 
 double TextShaper::units_per_px() const { return state_->scale.units_per_px; }
 
-cairo_scaled_font_t* TextShaper::scaled_font() const {
-  return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->font.get()));
+cairo_scaled_font_t* TextShaper::scaled_font(uint32_t face) const {
+  return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->faces[face].get()));
 }
 
 void TextShaper::Shape(const DisplayText& text, ShapedText& out) {
   out.clusters.clear();
   out.glyphs.clear();
   if (text.characters.empty()) return;
-  PangoLayout* layout = state_->layout.get();
-  pango_layout_set_text(layout, text.utf8.data(), static_cast<int>(text.utf8.size()));
-  const PangoLayoutLine* line = pango_layout_get_line_readonly(layout, 0);
-  for (const GSList* run = line->runs; run != nullptr; run = run->next) {
-    AppendRun(*static_cast<const PangoGlyphItem*>(run->data), text, state_->scale, out);
+  PangoState& state = *state_;
+  const char* const utf8 = text.utf8.data();
+  const auto num_bytes = static_cast<int>(text.utf8.size());
+  state.chooser->Choose(text, state.runs);
+  state.log_attributes.assign(text.characters.size() + 1, {});
+  pango_default_break(utf8, num_bytes, nullptr, state.log_attributes.data(),
+                      static_cast<int>(state.log_attributes.size()));
+  GList* const items = state.Itemize(text);
+  PangoGlyphString* const glyphs = pango_glyph_string_new();
+  size_t run = 0;
+  int character = 0;
+  for (const GList* node = items; node != nullptr; node = node->next) {
+    PangoItem* const item = static_cast<PangoItem*>(node->data);
+    while (run + 1 < state.runs.size() &&
+           state.runs[run + 1].utf8_begin <= static_cast<uint32_t>(item->offset)) {
+      ++run;
+    }
+    const uint32_t face = state.runs[run].face;
+    g_set_object(&item->analysis.font, state.faces[face].get());
+    pango_tailor_break(utf8 + item->offset, item->length, &item->analysis, item->offset,
+                       state.log_attributes.data() + character, item->num_chars + 1);
+    // A hyphenation point at the end becomes a hyphen, as in Pango's own lines.
+    if (node->next == nullptr && state.log_attributes.back().break_inserts_hyphen != 0) {
+      item->analysis.flags |= PANGO_ANALYSIS_FLAG_NEED_HYPHEN;
+    }
+    pango_shape_item(item, utf8, num_bytes, state.log_attributes.data() + character, glyphs,
+                     state.flags);
+    AppendItem(*item, *glyphs, face, text, state.scale, out);
+    character += item->num_chars;
   }
-  std::stable_sort(out.clusters.begin(), out.clusters.end(),
-                   [](const ShapedCluster& a, const ShapedCluster& b) {
-                     return a.first_character < b.first_character;
-                   });
-  int num_attributes = 0;
-  const PangoLogAttr* attributes = pango_layout_get_log_attrs_readonly(layout, &num_attributes);
-  for (size_t i = 0; i < out.clusters.size(); ++i) {
-    ShapedCluster& cluster = out.clusters[i];
-    const DisplayCharacter& first = text.characters[cluster.first_character];
-    cluster.end_character = i + 1 < out.clusters.size()
-                                ? out.clusters[i + 1].first_character
-                                : static_cast<uint32_t>(text.characters.size());
-    cluster.can_break_before = attributes[cluster.first_character].is_line_break != 0;
-    const bool is_alone = cluster.end_character - cluster.first_character == 1;
-    cluster.is_space = is_alone && first.code_point == ' ';
-    cluster.is_white = is_alone && !first.is_box && IsWhiteSpace(first.code_point);
-  }
+  pango_glyph_string_free(glyphs);
+  g_list_free_full(items, [](gpointer item) { pango_item_free(static_cast<PangoItem*>(item)); });
+  FinishClusters(text, state.log_attributes, out.clusters);
 }
 
 }  // namespace glyph::render

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -11,16 +12,18 @@ typedef struct _cairo_scaled_font cairo_scaled_font_t;  // NOLINT: cairo's own n
 
 namespace glyph::render {
 
-// Turns characters into positioned glyphs of one font style through Pango and HarfBuzz. What has no
-// glyph becomes a hex box (raster/hex_box.h draws it). Shaping is independent of where a line will
-// be cut: contextual features are the profile's to switch off.
+// Turns characters into positioned glyphs of one font style through Pango and HarfBuzz. Which face
+// shows a character is decided here, not by fontconfig (fonts/face_chooser.h). What has no glyph
+// becomes a hex box (raster/hex_box.h draws it). Shaping is independent of where a line will be
+// cut: contextual features are the profile's to switch off.
 //   GLYPH_ASSIGN_OR_RETURN(auto shaper, TextShaper::Create(font_file, style));
 //   ShapedText shaped;
 //   shaper->Shape(display_text, shaped);
 // Not thread-safe: every worker owns its shapers.
 class TextShaper {
  public:
-  // FAILED_PRECONDITION when the file holds no face `style.face_index` of family `style.family`.
+  // The fonts are those of the library of `file`. FAILED_PRECONDITION when a file holds no face of
+  // the index and family that `style` says.
   static absl::StatusOr<std::unique_ptr<TextShaper>> Create(const FontFile& file,
                                                             const FontStyle& style);
   ~TextShaper();
@@ -36,8 +39,12 @@ class TextShaper {
   // Advance units in a px: 1, or font units where the style is subpixel.
   double units_per_px() const;
 
-  // The font the glyph ids belong to, set up as FontStyle says. Lives as long as the shaper.
-  cairo_scaled_font_t* scaled_font() const;
+  // The style's own face and its fallbacks.
+  uint32_t num_faces() const;
+
+  // The font of the glyphs of `face` (FaceOf), set up as FontStyle says. Lives as long as the
+  // shaper.
+  cairo_scaled_font_t* scaled_font(uint32_t face) const;
 
  private:
   struct PangoState;

@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "render_service/fonts/shaped_text.h"
+
 namespace glyph::render {
 
 // Glyphs of a font without subpixel positions stand on whole pixels. The pens of others stand on
@@ -14,9 +16,9 @@ constexpr uint32_t WithQuarters(uint32_t glyph, uint32_t quarters) {
 constexpr uint32_t GlyphOf(uint32_t id) { return id & 0xFFFF; }
 constexpr uint32_t QuartersOf(uint32_t id) { return id >> 16 & 3; }
 
-// A glyph of the profile's font. The pen position in px from the page's top left corner.
+// A glyph of one of the profile's faces. The pen position in px from the page's top left corner.
 struct PlacedGlyph {
-  uint32_t id = 0;  // number in the font, quarters and shade
+  uint32_t id = 0;  // number in the face, face, quarters and shade
   int16_t x = 0;
   int16_t y = 0;  // baseline, less the glyph's own offset
 };
@@ -54,7 +56,7 @@ struct PlacedLine {
   uint32_t end_cluster = 0;
 };
 
-// All that is needed to draw a page with the profile's font; plain data.
+// All that is needed to draw a page with the profile's faces; plain data.
 struct PageLayout {
   int width_px = 0;  // multiples of 28, of 4 where the page is not padded to the grid
   int height_px = 0;

@@ -9,13 +9,24 @@
 #include "render_service/layout/shipped_profiles.h"
 
 namespace glyph::render {
+namespace {
+
+// Of its own face first, then of the fallbacks in their order.
+std::vector<std::string> FontFiles(const RenderProfile& profile) {
+  std::vector<std::string> files = {profile.font.file};
+  for (const FontFace& face : profile.font.fallback) files.push_back(face.file);
+  return files;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ProfileCatalog>> ProfileCatalog::Create(
     const std::string& font_directory) {
   std::vector<std::string> files;
   for (const ShippedProfile& shipped : ShippedProfiles()) {
     GLYPH_ASSIGN_OR_RETURN(const RenderProfile profile, ParseRenderProfile(shipped.json));
-    files.push_back(profile.font.file);
+    const std::vector<std::string> own = FontFiles(profile);
+    files.insert(files.end(), own.begin(), own.end());
   }
   GLYPH_ASSIGN_OR_RETURN(auto fonts, FontLibrary::Create(font_directory, files));
   std::unique_ptr<ProfileCatalog> catalog(new ProfileCatalog(std::move(fonts)));
@@ -39,28 +50,33 @@ absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::Find(
 absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::Resolve(
     std::string_view json) const {
   GLYPH_ASSIGN_OR_RETURN(RenderProfile profile, ParseRenderProfile(json));
-  const FontFile* file = fonts_->Find(profile.font.file);
-  if (file == nullptr) {
-    return rpc::InvalidArgument("PROFILE_INVALID", "render.profile_json",
-                                "render profile: \"font_file\" names no font of this renderer; use "
-                                "the font file of a shipped profile");
-  }
-  return WithFingerprint(std::move(profile), *file);
+  return WithFonts(std::move(profile));
 }
 
 absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::AtDpi(
     std::shared_ptr<const ResolvedProfile> profile, int dpi) const {
   if (dpi == 0) return profile;
   GLYPH_ASSIGN_OR_RETURN(RenderProfile scaled, ScaleProfile(profile->profile, dpi));
-  return WithFingerprint(std::move(scaled), *profile->font_file);
+  return WithFonts(std::move(scaled));
 }
 
-std::shared_ptr<const ResolvedProfile> ProfileCatalog::WithFingerprint(RenderProfile profile,
-                                                                       const FontFile& file) const {
-  const base::Sha256Digest fingerprint =
-      base::Sha256().Update(CanonicalText(profile)).Update(base::ToBytes(file.digest)).Finish();
+absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::WithFonts(
+    RenderProfile profile) const {
+  base::Sha256 hash;
+  hash.Update(CanonicalText(profile));
+  for (const std::string& name : FontFiles(profile)) {
+    const FontFile* file = fonts_->Find(name);
+    if (file == nullptr) {
+      return rpc::InvalidArgument(
+          "PROFILE_INVALID", "render.profile_json",
+          absl::StrCat("render profile: ", name == profile.font.file ? "\"font_file\"" : "\"file\"",
+                       " names no font of this renderer; use the font files of a shipped profile"));
+    }
+    hash.Update(base::ToBytes(file->digest));
+  }
+  const FontFile* file = fonts_->Find(profile.font.file);
   return std::make_shared<const ResolvedProfile>(
-      ResolvedProfile{std::move(profile), &file, fonts_, fingerprint});
+      ResolvedProfile{std::move(profile), file, fonts_, hash.Finish()});
 }
 
 std::vector<std::string> ProfileCatalog::names() const {

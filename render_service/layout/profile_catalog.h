@@ -17,7 +17,7 @@ struct ResolvedProfile {
   RenderProfile profile;
   const FontFile* font_file = nullptr;  // owned by `fonts`
   std::shared_ptr<const FontLibrary> fonts;
-  base::Sha256Digest fingerprint;  // SHA-256 over CanonicalText and the font file's digest
+  base::Sha256Digest fingerprint;  // SHA-256 over CanonicalText and the font files' digests
 };
 
 // The profiles this binary ships and the fonts they need. Immutable, so safe to share.
@@ -42,8 +42,8 @@ class ProfileCatalog {
  private:
   explicit ProfileCatalog(std::shared_ptr<const FontLibrary> fonts) : fonts_(std::move(fonts)) {}
 
-  std::shared_ptr<const ResolvedProfile> WithFingerprint(RenderProfile profile,
-                                                         const FontFile& file) const;
+  // PROFILE_INVALID for a font file that is not of the library.
+  absl::StatusOr<std::shared_ptr<const ResolvedProfile>> WithFonts(RenderProfile profile) const;
 
   std::shared_ptr<const FontLibrary> fonts_;
   std::map<std::string, std::shared_ptr<const ResolvedProfile>, std::less<>> shipped_;

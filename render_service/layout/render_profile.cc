@@ -85,6 +85,9 @@ std::string CanonicalText(const RenderProfile& p) {
     absl::StrAppend(&text, "han_font_family=", p.han_font->family,
                     "\nhan_font_face_index=", p.han_font->face_index, "\n");
   }
+  for (const FontFace& face : p.font.fallback) {
+    absl::StrAppend(&text, "fallback_font=", face.face_index, " ", face.family, "\n");
+  }
   if (!p.styles) return text;
   const TextStyles& styles = *p.styles;
   absl::StrAppend(

@@ -92,6 +92,13 @@ class KeyReader {
     return Check(value->is_object(), key, "an object") ? value : nullptr;
   }
 
+  // The same of a list.
+  const Json* List(const char* key) {
+    if (!Has(key)) return nullptr;
+    const Json* value = Take(key);
+    return Check(value->is_array(), key, "a list") ? value : nullptr;
+  }
+
   bool Has(const char* key) const { return object_.contains(key); }
 
   void Ignore(const char* key) { taken_.insert(key); }
@@ -144,6 +151,22 @@ void ReadFont(KeyReader& keys, FontStyle& font) {
   // Both follow from it and may be named.
   keys.Choice("round_glyph_positions", {!font.subpixel});
   keys.Choice("hint_metrics", {font.subpixel ? "off" : "on"});
+}
+
+absl::StatusOr<std::vector<FontFace>> ReadFallback(const Json& list) {
+  if (list.size() > kMaxFallbacks) {
+    return Invalid(absl::StrCat("\"fallback_fonts\" must have at most ", kMaxFallbacks, " faces"));
+  }
+  std::vector<FontFace> faces;
+  for (const Json& object : list) {
+    if (!object.is_object()) return Invalid("\"fallback_fonts\" must hold objects");
+    KeyReader keys(object);
+    faces.push_back({.family = keys.Text("family", 128),
+                     .file = keys.Text("file", 128),
+                     .face_index = keys.Integer("face_index", 0, 255)});
+    GLYPH_RETURN_IF_ERROR(keys.Finish());
+  }
+  return faces;
 }
 
 std::optional<FontStyle> ReadHanFont(KeyReader& keys, const FontStyle& font) {
@@ -215,6 +238,9 @@ absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
   if (profile.han_font && !is_upstream) {
     return Invalid("\"han_font_family\" needs the \"wrap_mode\" \"upstream\"");
   }
+  if (!profile.font.fallback.empty() && is_upstream) {
+    return Invalid("\"fallback_fonts\" cannot go with the \"wrap_mode\" \"upstream\"");
+  }
   if (profile.newline_mark && !is_upstream) {
     return Invalid("\"newline_mark\" needs the \"wrap_mode\" \"upstream\"");
   }
@@ -276,7 +302,11 @@ absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json) {
   ReadGeometry(keys, profile);
   ReadFixed(keys);
   const Json* styles = keys.Object("styles");
+  const Json* fallback = keys.List("fallback_fonts");
   GLYPH_RETURN_IF_ERROR(keys.Finish());
+  if (fallback != nullptr) {
+    GLYPH_ASSIGN_OR_RETURN(profile.font.fallback, ReadFallback(*fallback));
+  }
   GLYPH_RETURN_IF_ERROR(CheckModes(profile, styles != nullptr));
   GLYPH_RETURN_IF_ERROR(CheckGeometry(profile));
   if (styles != nullptr) {

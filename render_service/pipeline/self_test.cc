@@ -39,7 +39,7 @@ absl::Status SelfTest(const ProfileCatalog& catalog) {
     return absl::FailedPreconditionError(
         absl::StrCat("the self-test of the profile ", profile, " failed",
                      draws.ok() ? ": a page lacks its ink" : ": ", draws.status().message(),
-                     "; install fonts-noto-cjk"));
+                     "; install fonts-noto-cjk, fonts-noto-core and fonts-symbola"));
   }
   return absl::OkStatus();
 }

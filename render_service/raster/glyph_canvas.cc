@@ -50,7 +50,6 @@ GlyphCanvas::GlyphCanvas(uint8_t* coverage, int width, int height, const TextSha
       context_(cairo_create(surface_)) {
   cairo_set_operator(context_, CAIRO_OPERATOR_ADD);
   cairo_set_source_rgba(context_, 0, 0, 0, 1);
-  cairo_set_scaled_font(context_, shaper.scaled_font());
 }
 
 GlyphCanvas::~GlyphCanvas() {
@@ -59,21 +58,33 @@ GlyphCanvas::~GlyphCanvas() {
 }
 
 void GlyphCanvas::Add(std::span<const PenGlyph> glyphs) {
+  AddThroughCairo(glyphs);
+  const bool needs_freetype = std::any_of(
+      glyphs.begin(), glyphs.end(), [](const PenGlyph& glyph) { return !IsForCairo(glyph.id); });
+  if (needs_freetype) AddThroughFreeType(glyphs);
+}
+
+void GlyphCanvas::AddThroughCairo(std::span<const PenGlyph> glyphs) {
   std::vector<cairo_glyph_t> pens;
   pens.reserve(glyphs.size());
-  bool needs_freetype = false;
+  uint32_t face = 0;
+  const auto show = [&] {
+    cairo_set_scaled_font(context_, shaper_.scaled_font(face));
+    cairo_show_glyphs(context_, pens.data(), static_cast<int>(pens.size()));
+    pens.clear();
+  };
   for (const PenGlyph& glyph : glyphs) {
-    needs_freetype |= !IsForCairo(glyph.id);
     if (!IsForCairo(glyph.id)) continue;
-    pens.push_back({glyph.id, static_cast<double>(glyph.x), static_cast<double>(glyph.y)});
+    if (FaceOf(glyph.id) != face && !pens.empty()) show();
+    face = FaceOf(glyph.id);
+    pens.push_back({GlyphOf(glyph.id), static_cast<double>(glyph.x), static_cast<double>(glyph.y)});
   }
-  cairo_show_glyphs(context_, pens.data(), static_cast<int>(pens.size()));
-  if (needs_freetype) AddThroughFreeType(glyphs);
+  show();
 }
 
 void GlyphCanvas::AddThroughFreeType(std::span<const PenGlyph> glyphs) {
   cairo_surface_flush(surface_);
-  cairo_scaled_font_t* font = shaper_.scaled_font();
+  cairo_scaled_font_t* font = shaper_.scaled_font(0);
   FT_Face face = cairo_ft_scaled_font_lock_face(font);
   for (const PenGlyph& glyph : glyphs) {
     if (IsForCairo(glyph.id)) continue;

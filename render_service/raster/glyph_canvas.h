@@ -11,7 +11,7 @@ typedef struct _cairo cairo_t;                  // NOLINT: cairo's own name
 namespace glyph::render {
 
 struct PenGlyph {
-  uint32_t id = 0;  // number in the font, quarters and shade (layout/page_layout.h)
+  uint32_t id = 0;  // number, face, quarters and shade (layout/page_layout.h)
   int x = 0;        // pen, px from the canvas's top left corner
   int y = 0;
 };
@@ -35,6 +35,9 @@ class GlyphCanvas {
   [[nodiscard]] bool Finish();
 
  private:
+  // Those that Cairo draws.
+  void AddThroughCairo(std::span<const PenGlyph> glyphs);
+  // The others, which are of face 0.
   void AddThroughFreeType(std::span<const PenGlyph> glyphs);
 
   const std::span<uint8_t> coverage_;

@@ -32,7 +32,7 @@ struct Drawing {
 std::optional<Drawing> DrawGlyph(uint32_t id, const TextShaper& shaper) {
   const cairo_glyph_t glyph = {GlyphOf(id), 0, 0};
   cairo_text_extents_t extents;
-  cairo_scaled_font_glyph_extents(shaper.scaled_font(), &glyph, 1, &extents);
+  cairo_scaled_font_glyph_extents(shaper.scaled_font(FaceOf(id)), &glyph, 1, &extents);
   Drawing out;
   out.left = static_cast<int>(std::floor(extents.x_bearing)) - kRoomPx;
   out.top = static_cast<int>(std::floor(extents.y_bearing)) - kRoomPx;
@@ -74,6 +74,15 @@ GlyphMasks::GlyphMasks(const TextShaper& shaper)
     : shaper_(shaper),
       offsets_(shaper.units_per_px() == 1 ? kNumGlyphs : 2 * kMarkShade, kNotDrawn) {}
 
+const GlyphMask* GlyphMasks::FindFallback(uint32_t id) {
+  auto it = fallback_offsets_.find(id);
+  if (it == fallback_offsets_.end()) {
+    if (FaceOf(id) >= shaper_.num_faces() || !Draw(id)) return nullptr;
+    it = fallback_offsets_.find(id);
+  }
+  return reinterpret_cast<const GlyphMask*>(bytes_.data() + it->second);
+}
+
 bool GlyphMasks::Draw(uint32_t id) {
   const std::optional<Drawing> drawing = DrawGlyph(id, shaper_);
   if (!drawing) return false;
@@ -83,6 +92,7 @@ bool GlyphMasks::Draw(uint32_t id) {
   if (bytes_.size() + size > kMaxBytes) {
     bytes_.clear();
     std::fill(offsets_.begin(), offsets_.end(), kNotDrawn);
+    fallback_offsets_.clear();
   }
   const size_t offset = bytes_.size();
   bytes_.resize(offset + size);
@@ -93,7 +103,7 @@ bool GlyphMasks::Draw(uint32_t id) {
         drawing->Row(row + y) + column,
         static_cast<size_t>(std::min<int>(mask.row_bytes, drawing->width - column)));
   }
-  offsets_[id] = static_cast<uint32_t>(offset);
+  (id < offsets_.size() ? offsets_[id] : fallback_offsets_[id]) = static_cast<uint32_t>(offset);
   return true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "render_service/fonts/text_shaper.h"
@@ -19,7 +20,7 @@ struct GlyphMask {
   const uint8_t* coverage() const { return reinterpret_cast<const uint8_t*>(this + 1); }
 };
 
-// Masks of the glyphs of one shaper's font, each drawn once by GlyphCanvas. Holds at most about
+// Masks of the glyphs of one shaper's faces, each drawn once by GlyphCanvas. Holds at most about
 // kMaxBytes: when they are full it forgets all and begins anew. Not thread-safe.
 class GlyphMasks {
  public:
@@ -30,7 +31,8 @@ class GlyphMasks {
 
   // The mask of `id`, a PlacedGlyph's, valid until the next call. Null: it could not be drawn.
   const GlyphMask* Find(uint32_t id) {
-    if (id >= offsets_.size() || (offsets_[id] == kNotDrawn && !Draw(id))) return nullptr;
+    if (id >= offsets_.size()) return FindFallback(id);
+    if (offsets_[id] == kNotDrawn && !Draw(id)) return nullptr;
     return reinterpret_cast<const GlyphMask*>(bytes_.data() + offsets_[id]);
   }
 
@@ -41,11 +43,13 @@ class GlyphMasks {
   static constexpr uint32_t kNumGlyphs = 1 << 16;  // OpenType has no more
   static constexpr uint32_t kNotDrawn = ~0u;
 
+  const GlyphMask* FindFallback(uint32_t id);
   bool Draw(uint32_t id);
 
   const TextShaper& shaper_;
-  std::vector<uint32_t> offsets_;  // of the entries in bytes_, by glyph and quarters
-  std::vector<uint8_t> bytes_;     // masks and their rows, 8 bytes aligned
+  std::vector<uint32_t> offsets_;  // of the entries in bytes_, by glyph and quarters, of face 0
+  std::unordered_map<uint32_t, uint32_t> fallback_offsets_;  // the same of faces above 0
+  std::vector<uint8_t> bytes_;  // masks and their rows, 8 bytes aligned
 };
 
 }  // namespace glyph::render

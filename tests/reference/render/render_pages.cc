@@ -22,7 +22,7 @@ struct Arguments {
   std::string profile = "glyph-upstream";
   std::string text;
   std::string output;
-  std::string fonts = "/usr/share/fonts/opentype/noto";
+  std::string fonts = "/usr/share/fonts";
   int repeat = 1;
   bool reference = false;
 };

@@ -26,7 +26,7 @@ class TextShaperTest : public ::testing::Test {
   }
 
   std::shared_ptr<const FontLibrary> library_ =
-      FontLibrary::Create("/usr/share/fonts/opentype/noto", {kStyle.file}).value();
+      FontLibrary::Create("/usr/share/fonts", {kStyle.file}).value();
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*library_->Find(kStyle.file), kStyle).value();
   DisplayText text_;
@@ -101,6 +101,77 @@ TEST_F(TextShaperTest, ForgetsTheTextBefore) {
   Shape("something");
   EXPECT_TRUE(Shape("").clusters.empty());
   EXPECT_EQ(Shape("x").clusters.size(), 1u);
+}
+
+// A shaper with faces for Devanagari, twice, Hebrew and emoji.
+class FallbackTest : public ::testing::Test {
+ protected:
+  // The faces of the glyphs of `source` in logical order; 99: a hex box.
+  std::vector<uint32_t> Faces(std::string_view source) {
+    DisplayText text;
+    FillDisplayText(source, 0, source.size(), 1000, text);
+    ShapedText shaped;
+    shaper_->Shape(text, shaped);
+    std::vector<uint32_t> faces;
+    for (const ShapedCluster& cluster : shaped.clusters) {
+      for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph; ++i) {
+        faces.push_back(shaped.glyphs[i].is_box ? 99 : FaceOf(shaped.glyphs[i].id));
+      }
+    }
+    return faces;
+  }
+
+  static FontStyle Style() {
+    FontStyle style = kStyle;
+    style.fallback = {{"Noto Sans Devanagari", "NotoSansDevanagari-Regular.ttf", 0},
+                      {"Noto Sans Devanagari", "NotoSansDevanagari-Regular.ttf", 0},
+                      {"Noto Sans Hebrew", "NotoSansHebrew-Regular.ttf", 0},
+                      {"Symbola", "Symbola_hint.ttf", 0}};
+    return style;
+  }
+
+  std::shared_ptr<const FontLibrary> library_ =
+      FontLibrary::Create("/usr/share/fonts", {kStyle.file, "NotoSansDevanagari-Regular.ttf",
+                                               "NotoSansHebrew-Regular.ttf", "Symbola_hint.ttf"})
+          .value();
+  std::unique_ptr<TextShaper> shaper_ =
+      TextShaper::Create(*library_->Find(kStyle.file), Style()).value();
+};
+
+TEST_F(FallbackTest, TakesTheFirstFaceThatHasACharacter) {
+  EXPECT_THAT(Faces("a\u05E9\u4E2D\U0001F600\u0915z"), ElementsAre(0, 3, 0, 4, 1, 0));
+}
+
+TEST_F(FallbackTest, KeepsABaseAndItsMarksInOneFace) {
+  EXPECT_THAT(Faces("\u05E9\u05C1"), testing::Each(3u));
+  // The first face has the letter, another one the letter and its mark.
+  EXPECT_THAT(Faces("a\u20E3"), ElementsAre(4, 4));
+  // None has both: the face of the letter.
+  EXPECT_THAT(Faces("\u05E9\u093C"), ElementsAre(3, 99));
+}
+
+TEST_F(FallbackTest, TakesAMarkThatComposesForOneOfTheFirstFace) {
+  EXPECT_THAT(Faces("e\u0301"), testing::Each(0u));
+}
+
+TEST_F(FallbackTest, FormsConjuncts) {
+  EXPECT_EQ(Faces("\u0915\u094D\u0937"), std::vector<uint32_t>(1, 1));
+}
+
+TEST_F(FallbackTest, ShowsWhatNoFaceHasAsAHexBox) {
+  EXPECT_THAT(Faces("a\u0E01\u0915"), ElementsAre(0, 99, 1));
+}
+
+TEST_F(FallbackTest, RefusesAFaceTheFileDoesNotHave) {
+  for (const FontFace& face : {FontFace{"Noto Sans Hebrew", "NotoSansHebrew-Regular.ttf", 1},
+                               FontFace{"Noto Sans Hebrew", "Symbola_hint.ttf", 0},
+                               FontFace{"Noto Sans Thai", "NotoSansThai-Regular.ttf", 0}}) {
+    FontStyle style = kStyle;
+    style.fallback = {face};
+    const auto shaper = TextShaper::Create(*library_->Find(kStyle.file), style);
+    EXPECT_EQ(shaper.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(std::string(shaper.status().message()).find(face.file), std::string::npos);
+  }
 }
 
 TEST_F(TextShaperTest, RefusesAFaceTheFileDoesNotHave) {

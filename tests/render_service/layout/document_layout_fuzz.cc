@@ -38,8 +38,7 @@ std::string ProfileJson(const uint8_t* d) {
 }
 
 struct Tools {
-  std::unique_ptr<ProfileCatalog> catalog =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog = ProfileCatalog::Create("/usr/share/fonts").value();
   std::unique_ptr<TextShaper> shaper;  // of the style that all profiles here have
   std::optional<GlyphTable> glyphs;
 

@@ -54,8 +54,7 @@ class DocumentLayoutTest : public ::testing::Test {
     return result;
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   // Both profiles use the same style.
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*catalog_->Find("nano").value()->font_file,

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "nlohmann/json.hpp"
 #include "proto/rpc/error.h"
@@ -12,7 +14,7 @@
 namespace glyph::render {
 namespace {
 
-constexpr char kFonts[] = "/usr/share/fonts/opentype/noto";
+constexpr char kFonts[] = "/usr/share/fonts";
 constexpr char kNanoProfile[] = "deploy/models/nano/render_profile.json";
 
 nlohmann::json ReadNano() {
@@ -66,6 +68,30 @@ TEST(ProfileCatalogTest, OpensNoFontThatAClientNames) {
     EXPECT_EQ(rpc::GetErrorDetails(profile.status()).reason, "PROFILE_INVALID");
     EXPECT_THAT(std::string(profile.status().message()), testing::HasSubstr("\"font_file\""));
   }
+}
+
+TEST(ProfileCatalogTest, FingerprintsFallbackFontsInTheirOrder) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  nlohmann::json json = ReadNano();
+  const nlohmann::json thai = {
+      {"family", "Noto Sans Thai"}, {"file", "NotoSansThai-Regular.ttf"}, {"face_index", 0}};
+  nlohmann::json lao = thai;
+  std::vector<base::Sha256Digest> fingerprints = {
+      catalog->Resolve(json.dump()).value()->fingerprint};
+  json["fallback_fonts"] = {thai};
+  fingerprints.push_back(catalog->Resolve(json.dump()).value()->fingerprint);
+  // Other bytes under the same name.
+  lao["file"] = "NotoSansLao-Regular.ttf";
+  json["fallback_fonts"] = {lao};
+  fingerprints.push_back(catalog->Resolve(json.dump()).value()->fingerprint);
+  json["fallback_fonts"] = {thai, lao};
+  fingerprints.push_back(catalog->Resolve(json.dump()).value()->fingerprint);
+  json["fallback_fonts"] = {lao, thai};
+  fingerprints.push_back(catalog->Resolve(json.dump()).value()->fingerprint);
+  EXPECT_EQ(std::set(fingerprints.begin(), fingerprints.end()).size(), fingerprints.size());
+  lao["file"] = "NotoSansYi-Regular.ttf";
+  json["fallback_fonts"] = {thai, lao};
+  EXPECT_EQ(rpc::GetErrorDetails(catalog->Resolve(json.dump()).status()).reason, "PROFILE_INVALID");
 }
 
 TEST(ProfileCatalogTest, NamesTheFontFileThatIsMissing) {

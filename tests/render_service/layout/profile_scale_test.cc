@@ -17,8 +17,7 @@ class ProfileScaleTest : public ::testing::Test {
     return ScaleProfile(Find(name)->profile, dpi).value();
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
 };
 
 TEST_F(ProfileScaleTest, EnlargesUpstreamsPageAsAWhole) {

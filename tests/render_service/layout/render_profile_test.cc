@@ -233,6 +233,40 @@ TEST(RenderProfileTest, NamesTheKeyThatIsWrong) {
   }
 }
 
+nlohmann::json Faces(size_t count) {
+  return nlohmann::json(count,
+                        {{"family", "Symbola"}, {"file", "Symbola_hint.ttf"}, {"face_index", 3}});
+}
+
+TEST(RenderProfileTest, ReadsAndHashesFallbackFonts) {
+  nlohmann::json json = Nano();
+  json["fallback_fonts"] = nlohmann::json::array();
+  EXPECT_EQ(CanonicalText(ParseRenderProfile(json.dump()).value()),
+            CanonicalText(ParseRenderProfile(Nano().dump()).value()));
+  json["fallback_fonts"] = Faces(kMaxFallbacks);
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  ASSERT_EQ(profile.font.fallback.size(), kMaxFallbacks);
+  EXPECT_EQ(profile.font.fallback[1].family, "Symbola");
+  EXPECT_EQ(profile.font.fallback[1].file, "Symbola_hint.ttf");
+  EXPECT_EQ(profile.font.fallback[1].face_index, 3);
+  EXPECT_THAT(CanonicalText(profile), testing::HasSubstr("\nfallback_font=3 Symbola\n"));
+}
+
+TEST(RenderProfileTest, RefusesWrongFallbackFonts) {
+  nlohmann::json other_key = Faces(1);
+  other_key[0]["size"] = 1;
+  nlohmann::json no_file = Faces(1);
+  no_file[0].erase("file");
+  for (const nlohmann::json& faces : {Faces(kMaxFallbacks + 1), other_key, no_file,
+                                      nlohmann::json("Symbola"), nlohmann::json(1, "Symbola")}) {
+    nlohmann::json json = Nano();
+    json["fallback_fonts"] = faces;
+    EXPECT_EQ(rpc::GetErrorDetails(ParseRenderProfile(json.dump()).status()).reason,
+              "PROFILE_INVALID")
+        << faces;
+  }
+}
+
 nlohmann::json Upstream() {
   nlohmann::json json = Nano();
   json.update({{"wrap_mode", "upstream"},
@@ -274,6 +308,9 @@ TEST(RenderProfileTest, RefusesUpstreamsKeysApart) {
     json[key] = value;
     EXPECT_FALSE(ParseRenderProfile(json.dump()).ok()) << key;
   }
+  nlohmann::json with_fallback = Upstream();
+  with_fallback["fallback_fonts"] = Faces(1);
+  EXPECT_FALSE(ParseRenderProfile(with_fallback.dump()).ok());
   nlohmann::json with_styles = Upstream();
   with_styles["styles"] = nlohmann::json::object();
   EXPECT_NE(std::string(ParseRenderProfile(with_styles.dump()).status().message()).find("styles"),

@@ -93,8 +93,7 @@ class StyledLayoutTest : public ::testing::Test {
     return rows;
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   RenderProfile profile_ = catalog_->Find("noto-1024").value()->profile;
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*catalog_->Find("noto-1024").value()->font_file, profile_.font).value();

@@ -55,8 +55,7 @@ class UpstreamLineTest : public ::testing::Test {
     return line;
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   std::shared_ptr<const ResolvedProfile> profile_ = catalog_->Find("glyph-upstream").value();
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*profile_->font_file, *profile_->profile.han_font).value();

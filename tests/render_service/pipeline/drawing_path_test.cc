@@ -97,8 +97,7 @@ class DrawingPathTest : public ::testing::Test {
     }
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   std::vector<std::shared_ptr<const ResolvedProfile>> profiles_ = OddProfiles(*catalog_);
   WorkerTools tools_;
   GoldenPages* golden_ = nullptr;  // of the pages drawn, if they have one

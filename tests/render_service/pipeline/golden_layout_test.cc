@@ -105,8 +105,7 @@ class GoldenLayoutTest : public ::testing::TestWithParam<fs::path> {
     return text;
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   WorkerTools tools_;
 };
 

@@ -120,8 +120,7 @@ class NothingDroppedTest : public ::testing::Test {
     ExpectNotDrawn(text, drawn, text.size(), is_upstream);
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   WorkerTools tools_;
   FontTools* font_ = nullptr;
   int cell_slack_px_ = 0;  // how far wide characters may stick out of the cells of code

@@ -77,8 +77,7 @@ class TextTaskBench : public ::testing::Test {
     EXPECT_GT(baseline / one, kLeastRatio);
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   std::shared_ptr<const ResolvedProfile> profile_ = catalog_->Find("noto-1024").value();
 };
 

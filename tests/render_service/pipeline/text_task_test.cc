@@ -47,8 +47,7 @@ class TextTaskTest : public ::testing::Test {
     return RunTask(task, tools_);
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   WorkerTools tools_;
 };
 

@@ -58,8 +58,7 @@ class UpstreamPagesTest : public ::testing::Test {
     EXPECT_LE(static_cast<double>(plan_.max_visual_tokens), 1.2 * static_cast<double>(tokens));
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   std::shared_ptr<const ResolvedProfile> profile_ = catalog_->Find("glyph-upstream").value();
   WorkerTools tools_;
   RenderPlan plan_;  // of what was drawn last

@@ -20,8 +20,7 @@ class PageBlitterTest : public ::testing::TestWithParam<double> {
     shaper_ = TextShaper::Create(*nano_->font_file, style).value();
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   std::shared_ptr<const ResolvedProfile> nano_ = catalog_->Find("nano").value();
   std::unique_ptr<TextShaper> shaper_;
 };

@@ -13,8 +13,7 @@ namespace {
 
 class PageInkTest : public ::testing::Test {
  protected:
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   std::shared_ptr<const ResolvedProfile> nano_ = catalog_->Find("nano").value();
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*nano_->font_file, nano_->profile.font).value();

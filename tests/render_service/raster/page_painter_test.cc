@@ -21,7 +21,7 @@ namespace glyph::render {
 namespace {
 
 constexpr char kSamples[] = "tests/golden/nano_samples/";
-constexpr char kFonts[] = "/usr/share/fonts/opentype/noto";
+constexpr char kFonts[] = "/usr/share/fonts";
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using glyph::render::ProfileCatalog;
   static const ProfileCatalog& catalog =
-      *ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value().release();
+      *ProfileCatalog::Create("/usr/share/fonts").value().release();
   glyph::render::RenderInput input(catalog);
   const uint8_t* const end = data + size;
   while (end - data > 2) {

@@ -57,7 +57,7 @@ v1::RenderRequest Data(std::string bytes) {
 }
 
 RenderTestServer::RenderTestServer(int num_workers, int num_seats, absl::Duration max_call_time)
-    : catalog_(ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value()),
+    : catalog_(ProfileCatalog::Create("/usr/share/fonts").value()),
       quarantine_(Quarantine::Open("").value()),
       pool_(num_workers, num_seats),
       service_(*catalog_, pool_, *quarantine_, max_call_time),

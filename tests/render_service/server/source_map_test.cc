@@ -113,8 +113,7 @@ class SourceMapTest : public ::testing::Test {
            static_cast<double>(SourceText::Create(text, false)->num_characters());
   }
 
-  std::unique_ptr<ProfileCatalog> catalog_ =
-      ProfileCatalog::Create("/usr/share/fonts/opentype/noto").value();
+  std::unique_ptr<ProfileCatalog> catalog_ = ProfileCatalog::Create("/usr/share/fonts").value();
   WorkerTools tools_;
 };
 
