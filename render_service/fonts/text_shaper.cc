@@ -150,7 +150,7 @@ void FinishClusters(const DisplayText& text, const std::vector<PangoLogAttr>& at
 
 struct TextShaper::PangoState {
   // The items of `text`, each of one face of `runs`.
-  GList* Itemize(const DisplayText& text) const;
+  GList* Itemize(const DisplayText& text, bool is_rtl) const;
 
   GPtr<PangoFontMap> font_map;
   GPtr<PangoContext> context;
@@ -165,7 +165,7 @@ struct TextShaper::PangoState {
   std::vector<PangoLogAttr> log_attributes;
 };
 
-GList* TextShaper::PangoState::Itemize(const DisplayText& text) const {
+GList* TextShaper::PangoState::Itemize(const DisplayText& text, bool is_rtl) const {
   PangoAttrList* attributes = pango_attr_list_new();
   for (size_t i = 0; i < runs.size(); ++i) {
     // Pango begins an item where an attribute does.
@@ -176,9 +176,9 @@ GList* TextShaper::PangoState::Itemize(const DisplayText& text) const {
     pango_attr_list_insert(attributes, attribute);
   }
   pango_attr_list_insert(attributes, pango_attr_fallback_new(FALSE));
-  GList* items =
-      pango_itemize_with_base_dir(context.get(), PANGO_DIRECTION_LTR, text.utf8.data(), 0,
-                                  static_cast<int>(text.utf8.size()), attributes, nullptr);
+  GList* items = pango_itemize_with_base_dir(
+      context.get(), is_rtl ? PANGO_DIRECTION_RTL : PANGO_DIRECTION_LTR, text.utf8.data(), 0,
+      static_cast<int>(text.utf8.size()), attributes, nullptr);
   pango_attr_list_unref(attributes);
   return items;
 }
@@ -227,7 +227,7 @@ cairo_scaled_font_t* TextShaper::scaled_font(uint32_t face) const {
   return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->faces[face].get()));
 }
 
-void TextShaper::Shape(const DisplayText& text, ShapedText& out) {
+void TextShaper::Shape(const DisplayText& text, ShapedText& out, bool is_rtl) {
   out.clusters.clear();
   out.glyphs.clear();
   if (text.characters.empty()) return;
@@ -238,7 +238,7 @@ void TextShaper::Shape(const DisplayText& text, ShapedText& out) {
   state.log_attributes.assign(text.characters.size() + 1, {});
   pango_default_break(utf8, num_bytes, nullptr, state.log_attributes.data(),
                       static_cast<int>(state.log_attributes.size()));
-  GList* const items = state.Itemize(text);
+  GList* const items = state.Itemize(text, is_rtl);
   PangoGlyphString* const glyphs = pango_glyph_string_new();
   size_t run = 0;
   int character = 0;

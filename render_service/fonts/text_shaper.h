@@ -30,8 +30,9 @@ class TextShaper {
   TextShaper(const TextShaper&) = delete;
   TextShaper& operator=(const TextShaper&) = delete;
 
-  // Replaces `out` by the glyphs of `text`.
-  void Shape(const DisplayText& text, ShapedText& out);
+  // Replaces `out` by the glyphs of `text`, of a paragraph that goes from right to left if
+  // `is_rtl`.
+  void Shape(const DisplayText& text, ShapedText& out, bool is_rtl = false);
 
   // Advance of glyph 0, which the font shows for characters that it lacks.
   int32_t missing_advance() const;

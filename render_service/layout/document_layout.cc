@@ -1,11 +1,13 @@
 #include "render_service/layout/document_layout.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
 #include "render_service/layout/line_breaker.h"
 #include "render_service/layout/plain_line.h"
+#include "render_service/text/direction.h"
 #include "render_service/text/han.h"
 
 namespace glyph::render {
@@ -66,6 +68,7 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
     hard_line_ = styler_->line().hard;
     position_ = styler_->begin();
     line_.left_px = styler_->left_px();
+    is_rtl_ = styler_->is_rtl();
     marker_ = styler_->marker();
     for (int i = 0; i < styler_->blank_rows_before(); ++i) paginator_.AddBlankLine();
   } else {
@@ -73,6 +76,8 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
     hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
     if (profile_.newline_mark) JoinHardLines();
     position_ = hard_line_.begin;
+    is_rtl_ = profile_.auto_direction &&
+              BeginsRightToLeft(source_.bytes().substr(position_, hard_line_.end - position_));
   }
   if (profile_.wrap == WrapMode::kUpstream) {
     BeginUpstreamLine();
@@ -86,7 +91,8 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
 size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
   if (profile_.wrap == WrapMode::kUpstream) return LayOutUpstream(shaper, glyphs);
   const bool has_grid = styler_ && styler_->has_grid();
-  if (glyphs != nullptr && !has_grid &&
+  // Plain characters among those from right to left have places of their own.
+  if (glyphs != nullptr && !has_grid && !is_rtl_ &&
       plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, *glyphs)) {
     return LayOutPlain(glyphs->break_rules());
   }
@@ -96,7 +102,7 @@ size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
 size_t DocumentLayout::LayOutShaped(TextShaper& shaper) {
   const size_t window_end =
       FillDisplayText(source_.bytes(), position_, hard_line_.end, kWindowCharacters, display_);
-  shaper.Shape(display_, shaped_);
+  shaper.Shape(display_, shaped_, is_rtl_);
   if (styler_) styler_->ApplyGrid(position_, window_end, display_, shaped_);
   const std::span<const ShapedCluster> clusters = shaped_.clusters;
   const bool paragraph_ends = window_end == hard_line_.end;
@@ -220,6 +226,7 @@ void DocumentLayout::AddUpstreamLine(bool is_plain, const UpstreamLine& line,
 
 void DocumentLayout::AddLine() {
   const int left_px = line_.left_px;
+  if (is_rtl_) line_.left_px = std::max(0, LineWidth() - line_.width_px);
   if (marker_ != nullptr) PrependMarker(*std::exchange(marker_, nullptr), line_);
   if (line_.is_blank) {
     paginator_.AddBlankLine();

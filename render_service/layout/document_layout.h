@@ -96,6 +96,7 @@ class DocumentLayout {
   UpstreamWindow upstream_;                   // the window, under WrapMode::kUpstream
   std::optional<UpstreamAdvances> advances_;  // of the shapers
   int hard_lines_in_group_ = 0;               // up to hard_line_, which is one of them
+  bool is_rtl_ = false;                       // hard_line_ goes from right to left
   bool has_rows_ = false;                     // hard_line_ has been given rows
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "render_service/layout/cell_grid.h"
+#include "render_service/text/direction.h"
 
 namespace glyph::render {
 namespace {
@@ -31,6 +32,7 @@ LineStyler::LineStyler(const SourceText& source, const RenderProfile& profile, b
       styles_(*profile.styles),
       text_width_px_(profile.text_width_px()),
       em_px_(static_cast<int>(std::lround(profile.font.size_px))),
+      auto_direction_(profile.auto_direction),
       reader_(source.bytes(), source.content_begin()) {
   marker_.has_clusters = has_clusters;
 }
@@ -39,6 +41,8 @@ bool LineStyler::Next(TextShaper& shaper, TextOddities& oddities) {
   const std::optional<StructuredLine> line = reader_.Next();
   if (!line) return false;
   line_ = *line;
+  is_rtl_ = auto_direction_ && BeginsRightToLeft(source_.substr(
+                                   line_.content_begin, line_.hard.end - line_.content_begin));
   PlaceMarker(shaper, oddities);
   const bool is_heading = line_.kind == LineKind::kHeading;
   blank_rows_before_ = is_heading ? std::max(0, styles_.heading_rows_before - num_blank_lines_) : 0;
@@ -78,7 +82,7 @@ void LineStyler::PlaceMarker(TextShaper& shaper, TextOddities& oddities) {
     const size_t end =
         FillDisplayText(source_, line_.hard.begin, line_.content_begin, kMaxMarkerCharacters, text);
     ShapedText shaped;
-    shaper.Shape(text, shaped);
+    shaper.Shape(text, shaped, is_rtl_);
     const LineSpan span = VisiblePart(shaped);
     int width_px = 0;
     for (size_t i = span.begin; i < span.end; ++i) width_px += shaped.clusters[i].advance;
@@ -89,7 +93,7 @@ void LineStyler::PlaceMarker(TextShaper& shaper, TextOddities& oddities) {
   const int marker_width_px = has_marker_ ? marker_.width_px : 0;
   begin_ = line_.content_begin;
   left_px_ = std::max(indent_px, marker_width_px);
-  marker_.left_px = left_px_ - marker_width_px;
+  marker_.left_px = is_rtl_ ? text_width_px_ - left_px_ : left_px_ - marker_width_px;
 }
 
 }  // namespace glyph::render

@@ -25,9 +25,10 @@ class LineStyler {
 
   // Of the line that Next went to:
   const StructuredLine& line() const { return line_; }
-  size_t begin() const { return begin_; }  // of what is not its marker
-  int left_px() const { return left_px_; }
-  // Stands before the first visual line, to the left of left_px; null: nothing does.
+  size_t begin() const { return begin_; }   // of what is not its marker
+  int left_px() const { return left_px_; }  // right_px where it goes from right to left
+  bool is_rtl() const { return is_rtl_; }
+  // Stands before the first visual line, outside of left_px; null: nothing does.
   const VisualLine* marker() const { return has_marker_ ? &marker_ : nullptr; }
   int blank_rows_before() const { return blank_rows_before_; }
   bool has_grid() const;  // ApplyGrid does something
@@ -42,10 +43,12 @@ class LineStyler {
   const TextStyles styles_;
   const int text_width_px_;
   const int em_px_;
+  const bool auto_direction_;
   StructureReader reader_;
   StructuredLine line_;
   size_t begin_ = 0;
   int left_px_ = 0;
+  bool is_rtl_ = false;
   bool has_marker_ = false;
   VisualLine marker_;
   int blank_rows_before_ = 0;

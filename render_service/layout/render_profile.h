@@ -64,6 +64,9 @@ struct RenderProfile {
   WrapMode wrap = WrapMode::kSpaces;
   // Under kUpstream: line ends are shown by a gray mark, and begin a line every 30th time only.
   bool newline_mark = false;
+  // Under kUnicode: paragraphs go as their first letter does; those from right to left are aligned
+  // right. Otherwise all go from left to right.
+  bool auto_direction = false;
   PageHeights heights = PageHeights::kEqual;
   ToGrid to_grid = ToGrid::kPad;
   // Pages end this far from their ink at the right, the last one at the bottom too; 0: they do not.

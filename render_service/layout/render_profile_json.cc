@@ -198,6 +198,7 @@ void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
   constexpr WrapMode kWraps[] = {WrapMode::kSpaces, WrapMode::kUnicode, WrapMode::kUpstream};
   profile.wrap = kWraps[keys.Choice("wrap_mode", {"spaces", "unicode", "upstream"})];
   profile.newline_mark = keys.Choice("newline_mark", {false, true}) == 1;
+  profile.auto_direction = keys.Choice("base_direction", {"ltr", "auto"}) == 1;
   profile.heights = keys.Choice("page_heights", {"equal", "content"}) == 0 ? PageHeights::kEqual
                                                                            : PageHeights::kContent;
 }
@@ -243,6 +244,9 @@ absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
   }
   if (profile.newline_mark && !is_upstream) {
     return Invalid("\"newline_mark\" needs the \"wrap_mode\" \"upstream\"");
+  }
+  if (profile.auto_direction && profile.wrap != WrapMode::kUnicode) {
+    return Invalid("the \"base_direction\" \"auto\" needs the \"wrap_mode\" \"unicode\"");
   }
   if (has_styles && is_upstream) {
     return Invalid("\"styles\" cannot go with the \"wrap_mode\" \"upstream\"");

@@ -53,6 +53,12 @@ void AddClusters(const DisplayText& text, const ShapedText& shaped, const LineSp
   }
 }
 
+void Shift(int px, VisualLine& line) {
+  for (PlacedGlyph& glyph : line.glyphs) glyph.x = static_cast<int16_t>(glyph.x + px);
+  for (PlacedBox& box : line.boxes) box.x = static_cast<int16_t>(box.x + px);
+  for (PlacedCluster& cluster : line.clusters) cluster.x = static_cast<int16_t>(cluster.x + px);
+}
+
 }  // namespace
 
 void AddCluster(const PlacedCluster& cluster, VisualLine& line) {
@@ -101,15 +107,16 @@ void BuildVisualLine(const DisplayText& text, const ShapedText& shaped, const Li
 
 void PrependMarker(const VisualLine& marker, VisualLine& line) {
   if (line.is_blank) line.clusters.clear();
-  const int shift = line.left_px - marker.left_px;
-  for (PlacedGlyph& glyph : line.glyphs) glyph.x = static_cast<int16_t>(glyph.x + shift);
-  for (PlacedBox& box : line.boxes) box.x = static_cast<int16_t>(box.x + shift);
-  for (PlacedCluster& cluster : line.clusters) cluster.x = static_cast<int16_t>(cluster.x + shift);
-  line.glyphs.insert(line.glyphs.begin(), marker.glyphs.begin(), marker.glyphs.end());
-  line.boxes.insert(line.boxes.begin(), marker.boxes.begin(), marker.boxes.end());
-  line.clusters.insert(line.clusters.begin(), marker.clusters.begin(), marker.clusters.end());
-  line.left_px = marker.left_px;
-  line.width_px += shift;
+  const int left = std::min(marker.left_px, line.left_px);
+  const int right = std::max(marker.left_px + marker.width_px, line.left_px + line.width_px);
+  VisualLine begin = marker;
+  Shift(marker.left_px - left, begin);
+  Shift(line.left_px - left, line);
+  line.glyphs.insert(line.glyphs.begin(), begin.glyphs.begin(), begin.glyphs.end());
+  line.boxes.insert(line.boxes.begin(), begin.boxes.begin(), begin.boxes.end());
+  line.clusters.insert(line.clusters.begin(), begin.clusters.begin(), begin.clusters.end());
+  line.left_px = left;
+  line.width_px = right - left;
   line.source_begin = marker.source_begin;
   if (line.is_blank) line.source_end = marker.source_end;
   line.is_blank = false;

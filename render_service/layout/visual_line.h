@@ -43,8 +43,8 @@ void AddCluster(const PlacedCluster& cluster, VisualLine& line);
 void CountOddities(const DisplayText& text, const ShapedText& shaped, const ShapedCluster& cluster,
                    TextOddities& oddities);
 
-// Adds `marker`, which stands to the left of `line` without touching it, as its begin. The source
-// of a blank line ends with it.
+// Adds `marker`, which stands beside `line` without touching it, as its begin. The source of a
+// blank line ends with it.
 void PrependMarker(const VisualLine& marker, VisualLine& line);
 
 }  // namespace glyph::render

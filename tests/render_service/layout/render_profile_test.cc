@@ -233,6 +233,20 @@ TEST(RenderProfileTest, NamesTheKeyThatIsWrong) {
   }
 }
 
+TEST(RenderProfileTest, TakesTheDirectionFromTheTextOnlyWhereWhiteSpaceHangs) {
+  nlohmann::json json = Nano();
+  EXPECT_FALSE(ParseRenderProfile(json.dump())->auto_direction);
+  json["base_direction"] = "auto";
+  EXPECT_EQ(rpc::GetErrorDetails(ParseRenderProfile(json.dump()).status()).reason,
+            "PROFILE_INVALID");
+  json["wrap_mode"] = "unicode";
+  EXPECT_TRUE(ParseRenderProfile(json.dump())->auto_direction);
+  EXPECT_THAT(CanonicalText(ParseRenderProfile(json.dump()).value()),
+              testing::HasSubstr("\nbase_direction=auto\n"));
+  json["base_direction"] = "rtl";
+  EXPECT_FALSE(ParseRenderProfile(json.dump()).ok());
+}
+
 nlohmann::json Faces(size_t count) {
   return nlohmann::json(count,
                         {{"family", "Symbola"}, {"file", "Symbola_hint.ttf"}, {"face_index", 3}});
