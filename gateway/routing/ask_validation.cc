@@ -135,6 +135,14 @@ void CheckRender(const v1::RenderOptions& options, Violations& v) {
   }
   v.Require(options.max_pages() <= kMaxPages, "render.max_pages", "MAX_PAGES_OUT_OF_RANGE",
             options.max_pages(), "it must lie in [0, 256]");
+  const std::string& language = options.language();
+  constexpr std::string_view kLanguages[] = {"", "zh-Hans", "zh-Hant", "ja", "ko"};
+  if (std::find(std::begin(kLanguages), std::end(kLanguages), language) == std::end(kLanguages)) {
+    v.Add("render.language", "LANGUAGE_UNKNOWN",
+          absl::StrCat("render.language has ", language.size(),
+                       " bytes and is no language of this service; it must be zh-Hans, zh-Hant, ja "
+                       "or ko, or empty for the profile's own"));
+  }
   const uint32_t dpi = options.dpi();
   v.Require(dpi == 0 || dpi == 72 || dpi == 96 || dpi == 120, "render.dpi", "DPI_OUT_OF_RANGE", dpi,
             "it must be 72, 96 or 120, or 0 for the profile's own");

@@ -60,6 +60,26 @@ absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::AtDpi(
   return WithFonts(std::move(scaled));
 }
 
+absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::InLanguage(
+    std::shared_ptr<const ResolvedProfile> profile, std::string_view language) const {
+  if (language.empty()) return profile;
+  const auto& faces = profile->profile.language_faces;
+  const auto face = faces.find(language);
+  if (face == faces.end()) {
+    const std::string known = absl::StrJoin(
+        faces, ", ", [](std::string* out, const auto& entry) { out->append(entry.first); });
+    return rpc::InvalidArgument(
+        "LANGUAGE_UNKNOWN", "render.language",
+        absl::StrCat("render.language names no language that the profile has a face for; ",
+                     known.empty() ? "it has none" : absl::StrCat("it has ", known),
+                     ", leave it empty for the profile's own"));
+  }
+  RenderProfile other = profile->profile;
+  other.font.family = face->second.family;
+  other.font.face_index = face->second.face_index;
+  return WithFonts(std::move(other));
+}
+
 absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::WithFonts(
     RenderProfile profile) const {
   base::Sha256 hash;

@@ -37,6 +37,11 @@ class ProfileCatalog {
   absl::StatusOr<std::shared_ptr<const ResolvedProfile>> AtDpi(
       std::shared_ptr<const ResolvedProfile> profile, int dpi) const;
 
+  // `profile` in the face for `language`, another profile unless that is its own. Empty: as it is.
+  // INVALID_ARGUMENT (LANGUAGE_UNKNOWN, render.language) lists those that it has.
+  absl::StatusOr<std::shared_ptr<const ResolvedProfile>> InLanguage(
+      std::shared_ptr<const ResolvedProfile> profile, std::string_view language) const;
+
   std::vector<std::string> names() const;
 
  private:

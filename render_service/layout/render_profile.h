@@ -1,5 +1,7 @@
 #pragma once
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +50,9 @@ struct TextStyles {
 struct RenderProfile {
   int dpi = 72;  // dots an inch that lengths are in (profile_scale.h); changes no page by itself
   FontStyle font;
+  // In place of the font's own face, by render.language; they change no page by themselves. `file`
+  // is the font's.
+  std::map<std::string, FontFace, std::less<>> language_faces;
   std::optional<FontStyle> han_font;  // of texts with Chinese characters; another face of the file
   double line_pitch_px = 0;           // distance of baselines, which are rounded to whole pixels
   int baseline_px = 0;                // from the top of a line to its baseline

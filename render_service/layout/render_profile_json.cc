@@ -169,6 +169,20 @@ absl::StatusOr<std::vector<FontFace>> ReadFallback(const Json& list) {
   return faces;
 }
 
+absl::Status ReadLanguageFaces(const Json& object, RenderProfile& profile) {
+  KeyReader languages(object);
+  for (const char* language : {"zh-Hans", "zh-Hant", "ja", "ko"}) {
+    const Json* face = languages.Object(language);
+    if (face == nullptr) continue;
+    KeyReader keys(*face);
+    profile.language_faces[language] = {.family = keys.Text("family", 128),
+                                        .file = profile.font.file,
+                                        .face_index = keys.Integer("face_index", 0, 255)};
+    GLYPH_RETURN_IF_ERROR(keys.Finish());
+  }
+  return languages.Finish();
+}
+
 std::optional<FontStyle> ReadHanFont(KeyReader& keys, const FontStyle& font) {
   if (!keys.Has("han_font_family")) return std::nullopt;
   FontStyle han = font;
@@ -239,6 +253,9 @@ absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
   if (profile.han_font && !is_upstream) {
     return Invalid("\"han_font_family\" needs the \"wrap_mode\" \"upstream\"");
   }
+  if (!profile.language_faces.empty() && is_upstream) {
+    return Invalid("\"language_faces\" cannot go with the \"wrap_mode\" \"upstream\"");
+  }
   if (!profile.font.fallback.empty() && is_upstream) {
     return Invalid("\"fallback_fonts\" cannot go with the \"wrap_mode\" \"upstream\"");
   }
@@ -307,10 +324,12 @@ absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json) {
   ReadFixed(keys);
   const Json* styles = keys.Object("styles");
   const Json* fallback = keys.List("fallback_fonts");
+  const Json* languages = keys.Object("language_faces");
   GLYPH_RETURN_IF_ERROR(keys.Finish());
   if (fallback != nullptr) {
     GLYPH_ASSIGN_OR_RETURN(profile.font.fallback, ReadFallback(*fallback));
   }
+  if (languages != nullptr) GLYPH_RETURN_IF_ERROR(ReadLanguageFaces(*languages, profile));
   GLYPH_RETURN_IF_ERROR(CheckModes(profile, styles != nullptr));
   GLYPH_RETURN_IF_ERROR(CheckGeometry(profile));
   if (styles != nullptr) {

@@ -98,7 +98,8 @@ absl::Status RenderInput::ReadProfile(const v1::RenderOptions& options) {
                                            : catalog_.Find(options.profile()));
   // Larger values would not survive as an int, and are as wrong.
   const auto dpi = static_cast<int>(std::min(options.dpi(), 1000000u));
-  GLYPH_ASSIGN_OR_RETURN(profile_, catalog_.AtDpi(std::move(profile), dpi));
+  GLYPH_ASSIGN_OR_RETURN(profile, catalog_.AtDpi(std::move(profile), dpi));
+  GLYPH_ASSIGN_OR_RETURN(profile_, catalog_.InLanguage(std::move(profile), options.language()));
   return absl::OkStatus();
 }
 

@@ -23,8 +23,8 @@ class RenderInput {
   explicit RenderInput(const ProfileCatalog& catalog) : catalog_(catalog) {}
 
   // Takes the next message. INVALID_ARGUMENT: START_EXPECTED, START_REPEATED, KIND_UNKNOWN,
-  // REQUEST_ID_INVALID, PROFILE_*, DPI_OUT_OF_RANGE, MAX_PAGES_OUT_OF_RANGE, CHUNK_TOO_LARGE,
-  // INPUT_TOO_LARGE.
+  // REQUEST_ID_INVALID, PROFILE_*, DPI_OUT_OF_RANGE, LANGUAGE_UNKNOWN, MAX_PAGES_OUT_OF_RANGE,
+  // CHUNK_TOO_LARGE, INPUT_TOO_LARGE.
   absl::Status Add(const v1::RenderRequest& request);
 
   // The client has half-closed: the work to do. INVALID_ARGUMENT START_EXPECTED. Call once.

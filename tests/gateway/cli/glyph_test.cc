@@ -115,6 +115,8 @@ TEST_F(GlyphTest, PassesGenerationAndRenderOptions) {
                          "noto-1024",
                          "--dpi",
                          "96",
+                         "--language",
+                         "ja",
                          "--lenient",
                          "--allow-profile-mismatch",
                          "Q"}));
@@ -129,6 +131,7 @@ TEST_F(GlyphTest, PassesGenerationAndRenderOptions) {
   EXPECT_TRUE(start.allow_profile_mismatch());
   EXPECT_EQ(render_->starts().at(0).options().profile(), "noto-1024");
   EXPECT_EQ(render_->starts().at(0).options().dpi(), 96u);
+  EXPECT_EQ(render_->starts().at(0).options().language(), "ja");
   EXPECT_TRUE(render_->starts().at(0).options().lenient_utf8());
 }
 

@@ -276,6 +276,18 @@ TEST(AskValidationTest, TakesTheResolutionsOfTheLadder) {
   }
 }
 
+TEST(AskValidationTest, TakesTheLanguagesOfTheService) {
+  v1::RenderPagesRequest request;
+  for (const char* language : {"", "zh-Hans", "zh-Hant", "ja", "ko"}) {
+    request.mutable_render()->set_language(language);
+    EXPECT_TRUE(ValidateRenderPages(request).ok()) << language;
+  }
+  for (const std::string language : {"zh", "JA", "en", std::string(1 << 20, 'k').c_str()}) {
+    request.mutable_render()->set_language(language);
+    EXPECT_EQ(rpc::GetErrorDetails(ValidateRenderPages(request)).field, "render.language");
+  }
+}
+
 TEST(AskValidationTest, ChecksRenderPages) {
   v1::RenderPagesRequest request;
   request.mutable_document()->set_text(std::string(16 << 20, 'x'));

@@ -10,6 +10,7 @@
 
 #include "nlohmann/json.hpp"
 #include "proto/rpc/error.h"
+#include "render_service/fonts/text_shaper.h"
 
 namespace glyph::render {
 namespace {
@@ -92,6 +93,26 @@ TEST(ProfileCatalogTest, FingerprintsFallbackFontsInTheirOrder) {
   lao["file"] = "NotoSansYi-Regular.ttf";
   json["fallback_fonts"] = {thai, lao};
   EXPECT_EQ(rpc::GetErrorDetails(catalog->Resolve(json.dump()).status()).reason, "PROFILE_INVALID");
+}
+
+TEST(ProfileCatalogTest, TakesTheFaceOfALanguage) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  const auto own = catalog->Find("noto-1024").value();
+  EXPECT_EQ(catalog->InLanguage(own, "").value(), own);
+  EXPECT_EQ(catalog->InLanguage(own, "zh-Hans").value()->fingerprint, own->fingerprint);
+  std::set<base::Sha256Digest> fingerprints = {own->fingerprint};
+  for (const auto& [language, index] : {std::pair{"zh-Hant", 3}, {"ja", 0}, {"ko", 1}}) {
+    const auto other = catalog->InLanguage(own, language).value();
+    EXPECT_EQ(other->profile.font.face_index, index);
+    EXPECT_EQ(other->profile.font.fallback.size(), own->profile.font.fallback.size());
+    EXPECT_TRUE(fingerprints.insert(other->fingerprint).second);
+    EXPECT_TRUE(TextShaper::Create(*other->font_file, other->profile.font).ok());
+  }
+  const absl::Status unknown = catalog->InLanguage(own, "zh").status();
+  EXPECT_EQ(rpc::GetErrorDetails(unknown).reason, "LANGUAGE_UNKNOWN");
+  EXPECT_THAT(std::string(unknown.message()), testing::HasSubstr("ja, ko, zh-Hans, zh-Hant"));
+  const absl::Status none = catalog->InLanguage(catalog->Find("nano").value(), "ja").status();
+  EXPECT_EQ(rpc::GetErrorDetails(none).field, "render.language");
 }
 
 TEST(ProfileCatalogTest, NamesTheFontFileThatIsMissing) {

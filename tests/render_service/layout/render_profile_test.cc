@@ -281,6 +281,23 @@ TEST(RenderProfileTest, RefusesWrongFallbackFonts) {
   }
 }
 
+TEST(RenderProfileTest, ReadsLanguageFacesWithoutHashingThem) {
+  nlohmann::json json = Nano();
+  json["language_faces"]["ja"] = {{"family", "Noto Sans CJK JP"}, {"face_index", 0}};
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  ASSERT_EQ(profile.language_faces.size(), 1u);
+  EXPECT_EQ(profile.language_faces.at("ja").family, "Noto Sans CJK JP");
+  EXPECT_EQ(CanonicalText(profile), CanonicalText(ParseRenderProfile(Nano().dump()).value()));
+  for (const char* wrong :
+       {R"({"fr": {"family": "F", "face_index": 0}})", R"({"ja": 1})", "[]",
+        R"({"ja": {"family": "F"}})", R"({"ja": {"family": "F", "face_index": 0, "file": "f"}})"}) {
+    json["language_faces"] = nlohmann::json::parse(wrong);
+    EXPECT_EQ(rpc::GetErrorDetails(ParseRenderProfile(json.dump()).status()).reason,
+              "PROFILE_INVALID")
+        << wrong;
+  }
+}
+
 nlohmann::json Upstream() {
   nlohmann::json json = Nano();
   json.update({{"wrap_mode", "upstream"},

@@ -103,6 +103,11 @@ std::vector<Row> TextRows() {
   return rows;
 }
 
+void SetLanguage(const std::string& language, v1::RenderOptions& options) {
+  options.set_profile("noto-1024");
+  options.set_language(language);
+}
+
 std::vector<Row> OptionRows() {
   const auto options = [](auto change) {
     return Start([&](v1::RenderStart& start) { change(*start.mutable_options()); });
@@ -128,6 +133,19 @@ std::vector<Row> OptionRows() {
        {options([](auto& o) { o.set_dpi(0xFFFFFFFF); })},
        "DPI_OUT_OF_RANGE",
        "render.dpi"},
+      {"language zh-Hant", {options([](auto& o) { SetLanguage("zh-Hant", o); })}, "", ""},
+      {"language zh",
+       {options([](auto& o) { SetLanguage("zh", o); })},
+       "LANGUAGE_UNKNOWN",
+       "render.language"},
+      {"language of 1 MiB",
+       {options([](auto& o) { SetLanguage(std::string(1 << 20, 'j'), o); })},
+       "LANGUAGE_UNKNOWN",
+       "render.language"},
+      {"language of a profile without",
+       {options([](auto& o) { o.set_language("ja"); })},
+       "LANGUAGE_UNKNOWN",
+       "render.language"},
       {"too many pages",
        {options([](auto& o) { o.set_max_pages(1); }), Data(Repeat("a\n", 14))},
        "TOO_MANY_PAGES",
