@@ -5,8 +5,7 @@
 #include "absl/status/statusor.h"
 #include "render_service/fonts/font_library.h"
 #include "render_service/fonts/font_style.h"
-#include "render_service/fonts/shaped_text.h"
-#include "render_service/text/display_text.h"
+#include "render_service/fonts/shaper.h"
 
 typedef struct _cairo_scaled_font cairo_scaled_font_t;  // NOLINT: cairo's own name
 
@@ -18,21 +17,19 @@ namespace glyph::render {
 // cut: contextual features are the profile's to switch off.
 //   GLYPH_ASSIGN_OR_RETURN(auto shaper, TextShaper::Create(font_file, style));
 //   ShapedText shaped;
-//   shaper->Shape(display_text, shaped);
+//   shaper->Shape(display_text, shaped, /*is_rtl=*/false);
 // Not thread-safe: every worker owns its shapers.
-class TextShaper {
+class TextShaper : public Shaper {
  public:
   // The fonts are those of the library of `file`. FAILED_PRECONDITION when a file holds no face of
   // the index and family that `style` says.
   static absl::StatusOr<std::unique_ptr<TextShaper>> Create(const FontFile& file,
                                                             const FontStyle& style);
-  ~TextShaper();
+  ~TextShaper() override;
   TextShaper(const TextShaper&) = delete;
   TextShaper& operator=(const TextShaper&) = delete;
 
-  // Replaces `out` by the glyphs of `text`, of a paragraph that goes from right to left if
-  // `is_rtl`.
-  void Shape(const DisplayText& text, ShapedText& out, bool is_rtl = false);
+  void Shape(const DisplayText& text, ShapedText& out, bool is_rtl) override;
 
   // Advance of glyph 0, which the font shows for characters that it lacks.
   int32_t missing_advance() const;

@@ -16,11 +16,16 @@ namespace {
 // Hard lines that upstream makes one paragraph of.
 constexpr int kLinesInGroup = 30;
 
+Shaper& ShaperOf(TextShaper& shaper, LearnedFont* learned) {
+  if (learned != nullptr) return learned->units;
+  return shaper;
+}
+
 UpstreamAdvances AdvancesOf(TextShaper& shaper) {
   DisplayText text;
   ShapedText shaped;
   FillDisplayText(" ", 0, 1, 1, text);
-  shaper.Shape(text, shaped);
+  shaper.Shape(text, shaped, /*is_rtl=*/false);
   return {.space = static_cast<uint32_t>(shaped.clusters.at(0).advance),
           .missing = static_cast<uint32_t>(shaper.missing_advance())};
 }
@@ -40,13 +45,14 @@ DocumentLayout::DocumentLayout(const SourceText& source, const RenderProfile& pr
   if (profile_.styles) styler_.emplace(source_, profile_, line_.has_clusters);
 }
 
-absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* glyphs,
+absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, LearnedFont* learned,
                                              size_t num_characters) {
+  Shaper& words = ShaperOf(shaper, learned);
   size_t done = 0;
   while (done < num_characters) {
     if (position_ < hard_line_.end) {
-      done += LayOutWindow(shaper, glyphs);
-    } else if (NextHardLine(shaper)) {
+      done += LayOutWindow(shaper, learned);
+    } else if (NextHardLine(words)) {
       ++done;
     } else {
       paginator_.Finish();
@@ -62,7 +68,7 @@ absl::StatusOr<bool> DocumentLayout::Advance(TextShaper& shaper, GlyphTable* gly
   return false;
 }
 
-bool DocumentLayout::NextHardLine(TextShaper& shaper) {
+bool DocumentLayout::NextHardLine(Shaper& shaper) {
   if (styler_) {
     if (!styler_->Next(shaper, oddities_)) return false;
     hard_line_ = styler_->line().hard;
@@ -88,18 +94,19 @@ bool DocumentLayout::NextHardLine(TextShaper& shaper) {
   return true;
 }
 
-size_t DocumentLayout::LayOutWindow(TextShaper& shaper, GlyphTable* glyphs) {
-  if (profile_.wrap == WrapMode::kUpstream) return LayOutUpstream(shaper, glyphs);
+size_t DocumentLayout::LayOutWindow(TextShaper& shaper, LearnedFont* learned) {
+  if (profile_.wrap == WrapMode::kUpstream) return LayOutUpstream(shaper, learned);
   const bool has_grid = styler_ && styler_->has_grid();
   // Plain characters among those from right to left have places of their own.
-  if (glyphs != nullptr && !has_grid && !is_rtl_ &&
-      plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, *glyphs)) {
-    return LayOutPlain(glyphs->break_rules());
+  if (learned != nullptr && !has_grid && !is_rtl_ &&
+      plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters,
+                  learned->glyphs)) {
+    return LayOutPlain(learned->glyphs.break_rules());
   }
-  return LayOutShaped(shaper);
+  return LayOutShaped(ShaperOf(shaper, learned));
 }
 
-size_t DocumentLayout::LayOutShaped(TextShaper& shaper) {
+size_t DocumentLayout::LayOutShaped(Shaper& shaper) {
   const size_t window_end =
       FillDisplayText(source_.bytes(), position_, hard_line_.end, kWindowCharacters, display_);
   shaper.Shape(display_, shaped_, is_rtl_);
@@ -174,26 +181,26 @@ void DocumentLayout::BeginUpstreamLine() {
   if (is_blank) paginator_.AddBlankLine();
 }
 
-bool DocumentLayout::FillUpstream(TextShaper& shaper, GlyphTable* glyphs) {
+bool DocumentLayout::FillUpstream(TextShaper& shaper, LearnedFont* learned) {
   if (!advances_) {
     advances_ = AdvancesOf(shaper);
     advances_->marks_stand_apart = has_han_;
   }
   const std::string_view source = source_.bytes();
-  if (glyphs != nullptr &&
-      plain_.Fill(source, position_, hard_line_.end, kWindowCharacters, *glyphs)) {
+  if (learned != nullptr &&
+      plain_.Fill(source, position_, hard_line_.end, kWindowCharacters, learned->glyphs)) {
     upstream_.Fill(source, plain_, *advances_);
     position_ = plain_.source(plain_.size());
     return true;
   }
   position_ = FillDisplayText(source, position_, hard_line_.end, kWindowCharacters, display_);
-  shaper.Shape(display_, shaped_);
+  ShaperOf(shaper, learned).Shape(display_, shaped_, /*is_rtl=*/false);
   upstream_.Fill(source, display_, shaped_, *advances_);
   return false;
 }
 
-size_t DocumentLayout::LayOutUpstream(TextShaper& shaper, GlyphTable* glyphs) {
-  const bool is_plain = FillUpstream(shaper, glyphs);
+size_t DocumentLayout::LayOutUpstream(TextShaper& shaper, LearnedFont* learned) {
+  const bool is_plain = FillUpstream(shaper, learned);
   const bool paragraph_ends = position_ == hard_line_.end;
   const double width = LineWidth() * shaper.units_per_px();
   const auto break_line = has_han_ ? BreakBetweenCharacters : BreakAtSpaces;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "render_service/fonts/glyph_table.h"
+#include "render_service/fonts/learned_font.h"
 #include "render_service/fonts/text_shaper.h"
 #include "render_service/layout/line_styler.h"
 #include "render_service/layout/page_layout.h"
@@ -33,7 +33,7 @@ struct LayoutOptions {
 // plain, little time; then pages are filled while the ones before are drawn.
 //   DocumentLayout layout(source, profile, {.max_pages = 256, .num_pages = 12});
 //   for (bool is_finished = false; !is_finished;) {
-//     GLYPH_ASSIGN_OR_RETURN(is_finished, layout.Advance(shaper, &glyphs, 65536));
+//     GLYPH_ASSIGN_OR_RETURN(is_finished, layout.Advance(shaper, &learned, 65536));
 //     for (const PageLayout& page : std::exchange(layout.pages(), {})) ...
 //   }
 // Not thread-safe; slices may run on different threads and shapers of the same font and style.
@@ -46,10 +46,10 @@ class DocumentLayout {
   // `source` outlives the layout.
   DocumentLayout(const SourceText& source, const RenderProfile& profile, LayoutOptions options);
 
-  // Lays out about `num_characters` more and tells whether the document is finished. Windows of
-  // characters that are plain in `glyphs`, the table of `shaper`, are not shaped; null: all are.
+  // Lays out about `num_characters` more and tells whether the document is finished. What is in
+  // `learned`, of the font of `shaper`, is not shaped again; null: everything is.
   // INVALID_ARGUMENT (TOO_MANY_PAGES) as soon as it needs more than max_pages.
-  absl::StatusOr<bool> Advance(TextShaper& shaper, GlyphTable* glyphs, size_t num_characters);
+  absl::StatusOr<bool> Advance(TextShaper& shaper, LearnedFont* learned, size_t num_characters);
 
   // Pages finished, the caller's to take away.
   std::vector<PageLayout>& pages() { return paginator_.pages(); }
@@ -62,16 +62,16 @@ class DocumentLayout {
 
  private:
   // Goes to the next hard line; false after the last.
-  bool NextHardLine(TextShaper& shaper);
+  bool NextHardLine(Shaper& shaper);
   // Lays out the next window; returns its characters.
-  size_t LayOutWindow(TextShaper& shaper, GlyphTable* glyphs);
-  size_t LayOutShaped(TextShaper& shaper);
+  size_t LayOutWindow(TextShaper& shaper, LearnedFont* learned);
+  size_t LayOutShaped(Shaper& shaper);
   // After plain_ has become the next window.
   size_t LayOutPlain(const BreakRules& rules);
   void AddPlainLine(const LineSpan& span);
-  size_t LayOutUpstream(TextShaper& shaper, GlyphTable* glyphs);
+  size_t LayOutUpstream(TextShaper& shaper, LearnedFont* learned);
   // Fills upstream_ with the next window; returns whether it came from plain_, not from shaped_.
-  bool FillUpstream(TextShaper& shaper, GlyphTable* glyphs);
+  bool FillUpstream(TextShaper& shaper, LearnedFont* learned);
   void AddUpstreamLine(bool is_plain, const UpstreamLine& line, const TextShaper& shaper);
   void BeginUpstreamLine();
   void JoinHardLines();        // those of a group, under newline_mark

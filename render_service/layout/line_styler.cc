@@ -37,7 +37,7 @@ LineStyler::LineStyler(const SourceText& source, const RenderProfile& profile, b
   marker_.has_clusters = has_clusters;
 }
 
-bool LineStyler::Next(TextShaper& shaper, TextOddities& oddities) {
+bool LineStyler::Next(Shaper& shaper, TextOddities& oddities) {
   const std::optional<StructuredLine> line = reader_.Next();
   if (!line) return false;
   line_ = *line;
@@ -69,7 +69,7 @@ void LineStyler::ApplyGrid(size_t begin, size_t end, const DisplayText& text,
   }
 }
 
-void LineStyler::PlaceMarker(TextShaper& shaper, TextOddities& oddities) {
+void LineStyler::PlaceMarker(Shaper& shaper, TextOddities& oddities) {
   has_marker_ = false;
   begin_ = line_.hard.begin;
   left_px_ = 0;

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "render_service/fonts/text_shaper.h"
+#include "render_service/fonts/shaper.h"
 #include "render_service/layout/render_profile.h"
 #include "render_service/layout/table_columns.h"
 #include "render_service/layout/visual_line.h"
@@ -21,7 +21,7 @@ class LineStyler {
   LineStyler(const SourceText& source, const RenderProfile& profile, bool has_clusters);
 
   // Goes to the next hard line; false after the last. Adds what is odd in its marker.
-  bool Next(TextShaper& shaper, TextOddities& oddities);
+  bool Next(Shaper& shaper, TextOddities& oddities);
 
   // Of the line that Next went to:
   const StructuredLine& line() const { return line_; }
@@ -37,7 +37,7 @@ class LineStyler {
 
  private:
   // The marker hangs before its text; without room for it the line is set as a paragraph.
-  void PlaceMarker(TextShaper& shaper, TextOddities& oddities);
+  void PlaceMarker(Shaper& shaper, TextOddities& oddities);
 
   const std::string_view source_;
   const TextStyles styles_;

@@ -2,7 +2,7 @@
 #include <string_view>
 #include <vector>
 
-#include "render_service/fonts/text_shaper.h"
+#include "render_service/fonts/shaper.h"
 #include "render_service/structure/structure_reader.h"
 #include "render_service/structure/table_row.h"
 #include "render_service/text/display_text.h"
@@ -24,7 +24,7 @@ class TableColumns {
   // The columns of the table that begins with `first`, which `reader` has just read: as wide as
   // their widest cell, but at most `column_max_px`. None when they do not fit `width_px`.
   TableColumns(std::string_view source, const StructuredLine& first, StructureReader reader,
-               TextShaper& shaper, int column_max_px, int gap_px, int width_px);
+               Shaper& shaper, int column_max_px, int gap_px, int width_px);
 
   bool empty() const { return widths_px_.empty(); }
 

@@ -64,13 +64,13 @@ absl::Status TextTask::Validate() {
 }
 
 absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
-  const bool is_fast = options_.path == DrawingPath::kFast && tools.glyphs.has_value();
-  GlyphTable* glyphs = is_fast ? &*tools.glyphs : nullptr;
+  const bool is_fast = options_.path == DrawingPath::kFast && tools.learned.has_value();
+  LearnedFont* learned = is_fast ? &*tools.learned : nullptr;
   const auto end = std::chrono::steady_clock::now() + kStepTime;
   bool is_finished = false;
   do {
     GLYPH_ASSIGN_OR_RETURN(
-        is_finished, layout_->Advance(*tools.shaper, glyphs, DocumentLayout::kWindowCharacters));
+        is_finished, layout_->Advance(*tools.shaper, learned, DocumentLayout::kWindowCharacters));
     if (num_pages_ && !layout_->pages().empty()) break;  // to be drawn at once
   } while (!is_finished && std::chrono::steady_clock::now() < end);
   if (!num_pages_ && IsCropped(options_.profile->profile)) MeasurePages(tools.masks);

@@ -10,7 +10,7 @@ namespace glyph::render {
 
 FontTools::FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& style)
     : shaper(std::move(text_shaper)), masks(*shaper) {
-  if (GlyphTable::Supports(style)) glyphs.emplace(*shaper);
+  if (GlyphTable::Supports(style)) learned.emplace(*shaper);
 }
 
 absl::StatusOr<FontTools*> WorkerTools::ToolsFor(const ResolvedProfile& profile, bool for_han) {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "render_service/fonts/glyph_table.h"
+#include "render_service/fonts/learned_font.h"
 #include "render_service/fonts/text_shaper.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/raster/glyph_masks.h"
@@ -16,7 +16,7 @@ struct FontTools {
   FontTools(std::unique_ptr<TextShaper> text_shaper, const FontStyle& style);
 
   const std::unique_ptr<TextShaper> shaper;
-  std::optional<GlyphTable> glyphs;  // nullopt where the style does not support one
+  std::optional<LearnedFont> learned;  // nullopt where the style does not support one
   GlyphMasks masks;
 };
 

@@ -21,7 +21,7 @@ class TextShaperTest : public ::testing::Test {
   ShapedText Shape(std::string_view source) {
     FillDisplayText(source, 0, source.size(), 1000, text_);
     ShapedText shaped;
-    shaper_->Shape(text_, shaped);
+    shaper_->Shape(text_, shaped, /*is_rtl=*/false);
     return shaped;
   }
 
@@ -111,7 +111,7 @@ class FallbackTest : public ::testing::Test {
     DisplayText text;
     FillDisplayText(source, 0, source.size(), 1000, text);
     ShapedText shaped;
-    shaper_->Shape(text, shaped);
+    shaper_->Shape(text, shaped, /*is_rtl=*/false);
     std::vector<uint32_t> faces;
     for (const ShapedCluster& cluster : shaped.clusters) {
       for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph; ++i) {

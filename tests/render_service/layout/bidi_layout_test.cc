@@ -18,7 +18,7 @@ class BidiLayoutTest : public ::testing::Test {
     const auto source = SourceText::Create(text, /*lenient=*/false);
     DocumentLayout layout(*source, profile_,
                           {.max_pages = 1, .num_pages = 1, .has_clusters = true});
-    while (!layout.Advance(*shaper_, &glyphs_, 65536).value()) {
+    while (!layout.Advance(*shaper_, &learned_, 65536).value()) {
     }
     return layout.pages().at(0);
   }
@@ -44,7 +44,7 @@ class BidiLayoutTest : public ::testing::Test {
   RenderProfile profile_ = resolved_->profile;
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*resolved_->font_file, profile_.font).value();
-  GlyphTable glyphs_ = GlyphTable(*shaper_);
+  LearnedFont learned_ = LearnedFont(*shaper_);
 };
 
 TEST_F(BidiLayoutTest, AlignsAParagraphAsItsFirstLetterSays) {

@@ -40,12 +40,12 @@ std::string ProfileJson(const uint8_t* d) {
 struct Tools {
   std::unique_ptr<ProfileCatalog> catalog = ProfileCatalog::Create("/usr/share/fonts").value();
   std::unique_ptr<TextShaper> shaper;  // of the style that all profiles here have
-  std::optional<GlyphTable> glyphs;
+  std::optional<LearnedFont> learned;
 
   Tools() {
     const auto nano = catalog->Find("nano").value();
     shaper = TextShaper::Create(*nano->font_file, nano->profile.font).value();
-    glyphs.emplace(*shaper);
+    learned.emplace(*shaper);
   }
 };
 
@@ -85,7 +85,7 @@ std::optional<std::vector<PageLayout>> LayOut(const SourceText& source,
                         {.max_pages = kMaxPages, .num_pages = num_pages, .has_clusters = true});
   while (true) {
     const auto finished =
-        layout.Advance(*tools.shaper, num_pages == 0 ? &*tools.glyphs : nullptr, 500);
+        layout.Advance(*tools.shaper, num_pages == 0 ? &*tools.learned : nullptr, 500);
     if (!finished.ok()) return std::nullopt;
     if (*finished) break;
   }

@@ -35,7 +35,7 @@ class DocumentLayoutTest : public ::testing::Test {
     const auto resolved = catalog_->Find(profile).value();
     DocumentLayout layout(*source, resolved->profile, {.max_pages = max_pages, .num_pages = 1});
     while (true) {
-      const auto is_finished = layout.Advance(*shaper_, &glyphs_, 1000);
+      const auto is_finished = layout.Advance(*shaper_, &learned_, 1000);
       status_ = is_finished.status();
       if (!status_.ok()) return {};
       if (*is_finished) break;
@@ -60,7 +60,7 @@ class DocumentLayoutTest : public ::testing::Test {
       TextShaper::Create(*catalog_->Find("nano").value()->font_file,
                          catalog_->Find("nano").value()->profile.font)
           .value();
-  GlyphTable glyphs_ = GlyphTable(*shaper_);
+  LearnedFont learned_ = LearnedFont(*shaper_);
   absl::Status status_;
 };
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "render_service/fonts/glyph_table.h"
+#include "render_service/fonts/learned_font.h"
 #include "render_service/layout/document_layout.h"
 #include "render_service/layout/profile_catalog.h"
 #include "render_service/text/decode.h"
@@ -38,7 +38,7 @@ class StyledLayoutTest : public ::testing::Test {
   std::vector<PageLayout> LayOut(const std::string& text, bool is_fast = true) {
     const auto source = SourceText::Create(text, /*lenient=*/true);
     DocumentLayout layout(*source, profile_, {.max_pages = 256, .num_pages = 1});
-    while (!layout.Advance(*shaper_, is_fast ? &*glyphs_ : nullptr, 1000).value()) {
+    while (!layout.Advance(*shaper_, is_fast ? &*learned_ : nullptr, 1000).value()) {
     }
     oddities_ = layout.oddities();
     return layout.pages();
@@ -56,7 +56,7 @@ class StyledLayoutTest : public ::testing::Test {
           drawn.emplace_back(i, box++->x - kLeft);
         } else if (!IsWhiteSpace(c.code_point)) {
           const PlacedGlyph& placed = page.glyphs.at(glyph++);
-          EXPECT_EQ(placed.id, glyphs_->Find(static_cast<char16_t>(c.code_point))->id) << text;
+          EXPECT_EQ(placed.id, learned_->glyphs.Find(static_cast<char16_t>(c.code_point))->id) << text;
           drawn.emplace_back(i, placed.x - kLeft);
         }
         i += c.length;
@@ -97,7 +97,7 @@ class StyledLayoutTest : public ::testing::Test {
   RenderProfile profile_ = catalog_->Find("noto-1024").value()->profile;
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*catalog_->Find("noto-1024").value()->font_file, profile_.font).value();
-  std::optional<GlyphTable> glyphs_{*shaper_};
+  std::optional<LearnedFont> learned_{*shaper_};
   TextOddities oddities_;
 };
 
@@ -267,7 +267,7 @@ TEST_F(StyledLayoutTest, TakesLinearTimeOnHostileText) {
       const std::clock_t start = std::clock();
       DocumentLayout layout(*source, profile_, {.max_pages = 256, .num_pages = 1});
       while (true) {
-        const auto is_finished = layout.Advance(*shaper_, &*glyphs_, 65536);
+        const auto is_finished = layout.Advance(*shaper_, &*learned_, 65536);
         if (!is_finished.ok() || *is_finished) break;
       }
       return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;

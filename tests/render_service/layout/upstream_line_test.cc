@@ -18,7 +18,7 @@ class UpstreamLineTest : public ::testing::Test {
 
   // The lines of `text`, an underscore for each space that is drawn on one.
   std::vector<std::string> Lines(const std::string& text, double letters, Break break_line) {
-    EXPECT_TRUE(plain_.Fill(text, 0, text.size(), 4096, glyphs_));
+    EXPECT_TRUE(plain_.Fill(text, 0, text.size(), 4096, learned_.glyphs));
     window_.Fill(text, plain_, {.space = kLetter});
     std::vector<std::string> lines;
     shrinks_.clear();
@@ -59,7 +59,7 @@ class UpstreamLineTest : public ::testing::Test {
   std::shared_ptr<const ResolvedProfile> profile_ = catalog_->Find("glyph-upstream").value();
   std::unique_ptr<TextShaper> shaper_ =
       TextShaper::Create(*profile_->font_file, *profile_->profile.han_font).value();
-  GlyphTable glyphs_ = GlyphTable(*shaper_);
+  LearnedFont learned_ = LearnedFont(*shaper_);
   PlainWindow plain_;
 };
 

@@ -93,8 +93,8 @@ class GoldenLayoutTest : public ::testing::TestWithParam<fs::path> {
       DocumentLayout layout(source, profile.profile,
                             {.max_pages = 256, .num_pages = num_pages, .has_clusters = true});
       FontTools& font = *tools_.ToolsFor(profile, layout.uses_han_font()).value();
-      GlyphTable* glyphs = font.glyphs ? &*font.glyphs : nullptr;
-      while (!layout.Advance(*font.shaper, glyphs, 65536).value()) {
+      LearnedFont* learned = font.learned ? &*font.learned : nullptr;
+      while (!layout.Advance(*font.shaper, learned, 65536).value()) {
       }
       return std::move(layout.pages());
     };

@@ -22,8 +22,8 @@ class NothingDroppedTest : public ::testing::Test {
     DocumentLayout layout(source, profile.profile,
                           {.max_pages = 256, .num_pages = 1, .has_clusters = true});
     font_ = tools_.ToolsFor(profile, layout.uses_han_font()).value();
-    GlyphTable* glyphs = font_->glyphs ? &*font_->glyphs : nullptr;
-    while (!layout.Advance(*font_->shaper, glyphs, 65536).value()) {
+    LearnedFont* learned = font_->learned ? &*font_->learned : nullptr;
+    while (!layout.Advance(*font_->shaper, learned, 65536).value()) {
     }
     return std::move(layout.pages());
   }
@@ -84,8 +84,8 @@ class NothingDroppedTest : public ::testing::Test {
 
   // 0: not plain, or white.
   uint32_t GlyphId(UChar32 c) {
-    if (c >= 0x10000 || !font_->glyphs) return 0;
-    const PlainGlyph* glyph = font_->glyphs->Find(static_cast<char16_t>(c));
+    if (c >= 0x10000 || !font_->learned) return 0;
+    const PlainGlyph* glyph = font_->learned->glyphs.Find(static_cast<char16_t>(c));
     return glyph != nullptr ? glyph->id : 0;
   }
 

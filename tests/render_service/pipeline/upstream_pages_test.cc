@@ -31,7 +31,7 @@ class UpstreamPagesTest : public ::testing::Test {
     const SourceText source = SourceText::Create(text, /*lenient=*/false).value();
     DocumentLayout layout(source, profile_->profile, {.max_pages = 256, .num_pages = 1});
     FontTools& font = *tools_.ToolsFor(*profile_, layout.uses_han_font()).value();
-    while (!layout.Advance(*font.shaper, &*font.glyphs, 1000).value()) {
+    while (!layout.Advance(*font.shaper, &*font.learned, 1000).value()) {
     }
     return layout.pages();
   }

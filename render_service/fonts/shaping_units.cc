@@ -1,0 +1,121 @@
+#include "render_service/fonts/shaping_units.h"
+
+#include <unicode/uchar.h>
+#include <unicode/uscript.h>
+
+namespace glyph::render {
+namespace {
+
+constexpr char32_t kHyphenationPoint = 0x2027;
+
+bool HasScript(UChar32 c) {
+  UErrorCode error = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(c, &error);
+  return script != USCRIPT_COMMON && script != USCRIPT_INHERITED && script != USCRIPT_UNKNOWN;
+}
+
+bool IsRightToLeft(UChar32 c) {
+  switch (u_charDirection(c)) {
+    case U_RIGHT_TO_LEFT:
+    case U_RIGHT_TO_LEFT_ARABIC:
+    case U_ARABIC_NUMBER:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether `c` is drawn as one with a character before it, whatever that is.
+bool Extends(UChar32 c) {
+  switch (u_getIntPropertyValue(c, UCHAR_GRAPHEME_CLUSTER_BREAK)) {
+    case U_GCB_EXTEND:
+    case U_GCB_SPACING_MARK:
+    case U_GCB_V:
+    case U_GCB_T:
+      return true;
+    default:
+      return (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+  }
+}
+
+}  // namespace
+
+uint16_t ShapingUnits::Learn(char32_t code_point) {
+  const auto c = static_cast<UChar32>(code_point);
+  const uint32_t category = U_GET_GC_MASK(c);
+  const PlainGlyph* plain =
+      code_point < basic_.size() ? glyphs_.Find(static_cast<char16_t>(code_point)) : nullptr;
+  const bool has_script = HasScript(c);
+  unsigned traits = kKnown;
+  if (plain != nullptr) traits |= kPlain;
+  if (plain != nullptr && plain->break_class == BreakClass::kIdeograph) traits |= kIdeograph;
+  if (plain != nullptr || (has_script && !Extends(c))) traits |= kBegins;
+  if (has_script) traits |= kHasScript;
+  if ((category & (U_GC_PS_MASK | U_GC_PI_MASK)) != 0 || c == '<') traits |= kOpens;
+  if ((category & (U_GC_PE_MASK | U_GC_PF_MASK)) != 0 || c == '>') traits |= kCloses;
+  if (IsRightToLeft(c)) traits |= kRtl;
+  if (code_point == kHyphenationPoint) traits |= kNoUnits;
+  return static_cast<uint16_t>(traits);
+}
+
+uint16_t ShapingUnits::TraitsOf(const DisplayCharacter& character) {
+  // A hex box is the same under any script.
+  if (character.is_box) return kKnown | kBegins | kHasScript;
+  if (character.code_point >= basic_.size()) return Learn(character.code_point);
+  uint16_t& traits = basic_[character.code_point];
+  if (traits == 0) traits = Learn(character.code_point);
+  return traits;
+}
+
+ShapingUnits::State ShapingUnits::Continue(State state, size_t begin, size_t end) const {
+  for (size_t i = begin; i < end; ++i) {
+    const uint16_t traits = traits_[i];
+    state.is_plain = state.is_plain && (traits & kPlain) != 0;
+    if ((traits & kHasScript) != 0) {
+      state.has_script = true;
+    } else if ((traits & kPlain) == 0 && !state.has_script) {
+      state.depends_on_left = true;
+    }
+    if ((traits & kOpens) != 0) ++state.open_pairs;
+    if ((traits & kCloses) == 0) continue;
+    state.has_script = state.has_script && state.open_pairs > 0;
+    state.open_pairs -= state.open_pairs > 0;
+  }
+  return state;
+}
+
+bool ShapingUnits::CanBeginAt(const DisplayText& text, size_t i) const {
+  if ((traits_[i - 1] & kPlain) == 0) return false;
+  if ((traits_[i] & kIdeograph) != 0) return true;
+  return text.characters[i - 1].code_point == ' ' && (traits_[i] & kBegins) != 0;
+}
+
+bool ShapingUnits::Cut(const DisplayText& text, std::vector<ShapingUnit>& units) {
+  units.clear();
+  traits_.clear();
+  unsigned all = 0;
+  for (const DisplayCharacter& character : text.characters) {
+    traits_.push_back(TraitsOf(character));
+    all |= traits_.back();
+  }
+  has_rtl_ = (all & kRtl) != 0;
+  if ((all & kNoUnits) != 0) return false;
+  State state;  // at the end of units.back()
+  const size_t size = traits_.size();
+  for (size_t begin = 0, end = 0; begin < size; begin = end) {
+    for (end = begin + 1; end < size && !CanBeginAt(text, end);) ++end;
+    const State alone = Continue({}, begin, end);
+    if (begin == 0 || !alone.depends_on_left) {
+      units.push_back({.begin = static_cast<uint32_t>(begin)});
+      state = alone;
+    } else {
+      state = Continue(state, begin, end);
+      if (state.depends_on_left && units.back().begin > 0) return false;
+    }
+    units.back().end = static_cast<uint32_t>(end);
+    units.back().is_plain = state.is_plain;
+  }
+  return true;
+}
+
+}  // namespace glyph::render

@@ -1,0 +1,129 @@
+#include "render_service/fonts/unit_shaper.h"
+
+#include <pango/pango.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace glyph::render {
+namespace {
+
+// The bit of a code point in a key that says that it is drawn as a hex box.
+constexpr char32_t kBoxBit = 1U << 31;
+constexpr char32_t kRtlBit = 1U << 30;  // of the first
+
+}  // namespace
+
+void UnitShaper::Shape(const DisplayText& text, ShapedText& out, bool is_rtl) {
+  if (!cutter_.Cut(text, units_)) return shaper_.Shape(text, out, is_rtl);
+  Analyze(text, is_rtl);
+  out.clusters.clear();
+  out.glyphs.clear();
+  for (const ShapingUnit& unit : units_) {
+    const auto levels = levels_.begin() + unit.begin;
+    const uint8_t level = *std::max_element(levels, levels_.begin() + unit.end);
+    if (unit.is_plain && level == 0) {
+      AppendPlain(text, unit, out);
+      continue;
+    }
+    const ShapedText& alone = Find(text, unit, level > 0);
+    if (!HasLevels(alone, unit)) return shaper_.Shape(text, out, is_rtl);
+    Append(alone, unit, out);
+  }
+}
+
+void UnitShaper::Analyze(const DisplayText& text, bool is_rtl) {
+  const auto num_bytes = static_cast<int>(text.utf8.size());
+  std::vector<PangoLogAttr> attributes(text.characters.size() + 1);
+  pango_default_break(text.utf8.data(), num_bytes, nullptr, attributes.data(),
+                      static_cast<int>(attributes.size()));
+  can_break_before_.clear();
+  for (const PangoLogAttr& attribute : attributes) {
+    can_break_before_.push_back(attribute.is_line_break != 0);
+  }
+  levels_.assign(text.characters.size(), 0);
+  if (!is_rtl && !cutter_.has_rtl()) return;
+  PangoDirection direction = is_rtl ? PANGO_DIRECTION_RTL : PANGO_DIRECTION_LTR;
+  const std::unique_ptr<guint8, decltype(&g_free)> levels(
+      pango_log2vis_get_embedding_levels(text.utf8.data(), num_bytes, &direction), g_free);
+  std::copy_n(levels.get(), levels_.size(), levels_.begin());
+}
+
+void UnitShaper::AppendPlain(const DisplayText& text, const ShapingUnit& unit,
+                             ShapedText& out) const {
+  for (uint32_t i = unit.begin; i < unit.end; ++i) {
+    const char32_t code_point = text.characters[i].code_point;
+    const PlainGlyph glyph = *glyphs_.Find(static_cast<char16_t>(code_point));
+    const auto first_glyph = static_cast<uint32_t>(out.glyphs.size());
+    const bool is_white = glyph.id == 0;
+    if (!is_white) out.glyphs.push_back({.id = glyph.id});
+    out.clusters.push_back({.first_character = i,
+                            .end_character = i + 1,
+                            .first_glyph = first_glyph,
+                            .end_glyph = static_cast<uint32_t>(out.glyphs.size()),
+                            .advance = glyph.advance,
+                            .can_break_before = can_break_before_[i] != 0,
+                            .is_space = code_point == ' ',
+                            .is_white = is_white});
+  }
+}
+
+const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit, bool is_rtl) {
+  const size_t num_characters = unit.end - unit.begin;
+  if (num_characters > kMaxUnitKept) {
+    ShapeAlone(text, unit, is_rtl, unkept_);
+    return unkept_;
+  }
+  key_.clear();
+  for (uint32_t i = unit.begin; i < unit.end; ++i) {
+    const DisplayCharacter& character = text.characters[i];
+    key_ += character.code_point | (character.is_box ? kBoxBit : 0);
+  }
+  if (is_rtl) key_[0] |= kRtlBit;
+  if (const auto it = kept_.find(key_); it != kept_.end()) return it->second;
+  if (num_kept_ + num_characters > kMaxKept) {
+    kept_.clear();
+    num_kept_ = 0;
+  }
+  num_kept_ += num_characters;
+  ShapedText& kept = kept_[key_];
+  ShapeAlone(text, unit, is_rtl, kept);
+  return kept;
+}
+
+void UnitShaper::ShapeAlone(const DisplayText& text, const ShapingUnit& unit, bool is_rtl,
+                            ShapedText& out) {
+  const auto characters = text.characters.begin();
+  alone_.characters.assign(characters + unit.begin, characters + unit.end);
+  const uint32_t utf8_begin = alone_.characters[0].utf8_begin;
+  const size_t utf8_end = unit.end < text.characters.size() ? text.characters[unit.end].utf8_begin
+                                                            : text.utf8.size();
+  alone_.utf8.assign(text.utf8, utf8_begin, utf8_end - utf8_begin);
+  for (DisplayCharacter& character : alone_.characters) character.utf8_begin -= utf8_begin;
+  shaper_.Shape(alone_, out, is_rtl);
+}
+
+bool UnitShaper::HasLevels(const ShapedText& alone, const ShapingUnit& unit) const {
+  for (const ShapedCluster& cluster : alone.clusters) {
+    for (uint32_t i = cluster.first_character; i < cluster.end_character; ++i) {
+      if (levels_[unit.begin + i] != cluster.bidi_level) return false;
+    }
+  }
+  return true;
+}
+
+void UnitShaper::Append(const ShapedText& alone, const ShapingUnit& unit, ShapedText& out) const {
+  const auto first_glyph = static_cast<uint32_t>(out.glyphs.size());
+  out.glyphs.insert(out.glyphs.end(), alone.glyphs.begin(), alone.glyphs.end());
+  const size_t first = out.clusters.size();
+  for (ShapedCluster cluster : alone.clusters) {
+    cluster.first_character += unit.begin;
+    cluster.end_character += unit.begin;
+    cluster.first_glyph += first_glyph;
+    cluster.end_glyph += first_glyph;
+    out.clusters.push_back(cluster);
+  }
+  out.clusters[first].can_break_before = can_break_before_[unit.begin] != 0;
+}
+
+}  // namespace glyph::render
