@@ -71,11 +71,12 @@ ShapingUnits::State ShapingUnits::Continue(State state, size_t begin, size_t end
   for (size_t i = begin; i < end; ++i) {
     const uint16_t traits = traits_[i];
     state.is_plain = state.is_plain && (traits & kPlain) != 0;
-    if ((traits & kHasScript) != 0) {
-      state.has_script = true;
-    } else if ((traits & kPlain) == 0 && !state.has_script) {
+    // A mark is drawn with its base if that has a script of its own or takes the mark's.
+    const bool is_script_here = (traits & kHasScript) != 0 && (traits & kBegins) != 0;
+    if (!state.has_script && !is_script_here && (traits & kPlain) == 0) {
       state.depends_on_left = true;
     }
+    state.has_script = state.has_script || is_script_here;
     if ((traits & kOpens) != 0) ++state.open_pairs;
     if ((traits & kCloses) == 0) continue;
     state.has_script = state.has_script && state.open_pairs > 0;

@@ -204,10 +204,12 @@ size_t DocumentLayout::LayOutUpstream(TextShaper& shaper, LearnedFont* learned) 
   const bool paragraph_ends = position_ == hard_line_.end;
   const double width = LineWidth() * shaper.units_per_px();
   const auto break_line = has_han_ ? BreakBetweenCharacters : BreakAtSpaces;
-  for (size_t begin = 0; begin < upstream_.size();) {
-    const auto line = break_line(upstream_, begin, width, paragraph_ends || begin == 0);
+  const size_t first = std::exchange(part_, 0);
+  for (size_t begin = first; begin < upstream_.size();) {
+    const auto line = break_line(upstream_, begin, width, paragraph_ends || begin == first);
     if (!line) {
       position_ = upstream_.OffsetOf(begin);
+      part_ = upstream_.PartOf(begin);
       break;
     }
     AddUpstreamLine(is_plain, *line, shaper);

@@ -88,6 +88,7 @@ class DocumentLayout {
   TextOddities oddities_;
   HardLine hard_line_;
   size_t position_ = 0;  // where the next window of hard_line_ begins
+  size_t part_ = 0;      // clusters of its first character that were laid out (UpstreamWindow::PartOf)
   PlainWindow plain_;    // the window; members, so that their memory is reused
   DisplayText display_;  // the window where it is not plain
   ShapedText shaped_;

@@ -55,13 +55,13 @@ void UpstreamWindow::Add(UpstreamKind kind, uint32_t offset, uint32_t advance) {
 }
 
 void UpstreamWindow::AddText(bool is_mark, uint32_t offset, uint32_t advance) {
-  // A mark is inserted behind the line feed that it stands for.
   Add(is_mark ? UpstreamKind::kMark : UpstreamKind::kText, is_mark ? offset - 1 : offset, advance);
 }
 
 void UpstreamWindow::AddSpace(uint32_t offset, bool is_inserted) {
   const UpstreamKind kind = KindOfSpace(offset, is_inserted);
-  Add(kind, offset, kind == UpstreamKind::kNothing ? 0 : advances_.space);
+  Add(kind, is_inserted ? offset - 1 : offset,
+      kind == UpstreamKind::kNothing ? 0 : advances_.space);
 }
 
 UpstreamKind UpstreamWindow::KindOfSpace(uint32_t offset, bool is_inserted) const {
@@ -105,6 +105,12 @@ void UpstreamWindow::Fill(std::string_view source, const DisplayText& text,
       AddText(is_mark, first.source_begin, static_cast<uint32_t>(cluster.advance));
     }
   }
+}
+
+size_t UpstreamWindow::PartOf(size_t i) const {
+  size_t part = 0;
+  while (part < i && offsets_[i - part - 1] == offsets_[i]) ++part;
+  return part;
 }
 
 char32_t UpstreamWindow::CharacterAt(size_t i) const {

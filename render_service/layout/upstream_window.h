@@ -43,9 +43,12 @@ class UpstreamWindow {
   // last.
   std::span<const uint32_t> pens() const { return pens_; }
   const UpstreamAdvances& advances() const { return advances_; }
-  // The first character of cluster `i`, U+0020 for white space, and where it begins in the source.
+  // The first character of cluster `i`, U+0020 for white space.
   char32_t CharacterAt(size_t i) const;
+  // Where the character begins in the source that cluster `i` shows, and how many clusters before
+  // this one show the same, as those of a newline mark do.
   uint32_t OffsetOf(size_t i) const { return offsets_[i]; }
+  size_t PartOf(size_t i) const;
 
  private:
   void Clear(std::string_view source, size_t size, const UpstreamAdvances& advances);
@@ -60,7 +63,7 @@ class UpstreamWindow {
   bool is_in_gap_ = false;  // white space that is a kSpace came last
   std::vector<UpstreamKind> kinds_;
   std::vector<uint32_t> pens_;
-  std::vector<uint32_t> offsets_;  // of the clusters in source_
+  std::vector<uint32_t> offsets_;  // OffsetOf
 };
 
 }  // namespace glyph::render

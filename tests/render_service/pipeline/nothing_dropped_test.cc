@@ -134,6 +134,12 @@ class NothingDroppedTest : public ::testing::Test {
   int cell_slack_px_ = 0;  // how far wide characters may stick out of the cells of code
 };
 
+// A window of this document ends where a line begins, between the characters of a newline mark.
+TEST_F(NothingDroppedTest, WhereAWindowEndsInsideANewlineMark) {
+  const auto profiles = OddProfiles(*catalog_);
+  Check(RandomText(174).Document(), *profiles[3]);
+}
+
 // The reference path has the same clusters: drawing_path_test.cc.
 TEST_F(NothingDroppedTest, InRandomDocuments) {
   const auto profiles = OddProfiles(*catalog_);
