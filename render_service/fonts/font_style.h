@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct FontStyle {
   // Faces for what this one lacks, the first that has it; with features of their own, as scripts
   // ask for. At most kMaxFallbacks.
   std::vector<FontFace> fallback = {};
+  // A bold face in place of the own one, in headings.
+  std::optional<FontFace> heading = std::nullopt;
 };
 
 }  // namespace glyph::render

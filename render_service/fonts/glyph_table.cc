@@ -75,7 +75,7 @@ std::optional<PlainGlyph> ShapeAlone(char16_t code_point, TextShaper& shaper) {
   DisplayText text;
   FillDisplayText({utf8, length}, 0, length, 1, text);
   ShapedText shaped;
-  shaper.Shape(text, shaped, /*is_rtl=*/false);
+  shaper.Shape(text, {}, shaped);
   if (text.characters.size() != 1 || text.characters[0].is_box || shaped.clusters.size() != 1) {
     return std::nullopt;
   }

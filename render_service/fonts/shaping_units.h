@@ -34,13 +34,13 @@ class ShapingUnits {
   enum Trait : uint16_t {
     kKnown = 1,
     kPlain = 2,
-    kIdeograph = 4,    // plain, and an ideograph to line breaking
-    kBegins = 8,       // stands apart from a space before it
-    kHasScript = 16,   // not common to scripts and not that of the character before
-    kOpens = 32,       // a pair; Pango gives the closing one the script of this
+    kIdeograph = 4,   // plain, and an ideograph to line breaking
+    kBegins = 8,      // stands apart from a space before it
+    kHasScript = 16,  // not common to scripts and not that of the character before
+    kOpens = 32,      // a pair; Pango gives the closing one the script of this
     kCloses = 64,
     kRtl = 128,
-    kNoUnits = 256,    // may look different at the end of a text
+    kNoUnits = 256,  // may look different at the end of a text
   };
   // What is known of a unit from its begin up to some character.
   struct State {

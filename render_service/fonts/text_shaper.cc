@@ -42,9 +42,11 @@ GPtr<PangoContext> MakeContext(PangoFontMap* font_map, bool subpixel) {
 }
 
 // Loads `face` in `context`; null if the fonts of its map have no such face.
-GPtr<PangoFont> LoadFace(PangoContext* context, const FontFace& face, double size_px) {
+GPtr<PangoFont> LoadFace(PangoContext* context, const FontFace& face, PangoWeight weight,
+                         double size_px) {
   PangoFontDescription* description = pango_font_description_new();
   pango_font_description_set_family(description, face.family.c_str());
+  pango_font_description_set_weight(description, weight);
   pango_font_description_set_absolute_size(description, size_px * PANGO_SCALE);
   GPtr<PangoFont> font(pango_context_load_font(context, description));
   pango_font_description_free(description);
@@ -149,13 +151,18 @@ void FinishClusters(const DisplayText& text, const std::vector<PangoLogAttr>& at
 }  // namespace
 
 struct TextShaper::PangoState {
-  // The items of `text`, each of one face of `runs`.
-  GList* Itemize(const DisplayText& text, bool is_rtl) const;
+  // FAILED_PRECONDITION when a file holds no such face.
+  absl::Status Load(const FontFace& face, PangoWeight weight, double size_px);
+  // Fills `runs`; returns the face that stands first.
+  uint32_t ChooseFaces(const DisplayText& text, bool is_heading);
+  // The items of `text`, each of one face of `runs`; `own` has the style's features.
+  GList* Itemize(const DisplayText& text, bool is_rtl, uint32_t own) const;
 
   GPtr<PangoFontMap> font_map;
   GPtr<PangoContext> context;
   std::vector<GPtr<PangoFont>> faces;
   std::optional<FaceChooser> chooser;
+  std::optional<FaceChooser> heading_chooser;  // the last face stands first
   std::string features;
   PangoShapeFlags flags = PANGO_SHAPE_NONE;
   AdvanceScale scale;
@@ -165,12 +172,35 @@ struct TextShaper::PangoState {
   std::vector<PangoLogAttr> log_attributes;
 };
 
-GList* TextShaper::PangoState::Itemize(const DisplayText& text, bool is_rtl) const {
+absl::Status TextShaper::PangoState::Load(const FontFace& face, PangoWeight weight,
+                                          double size_px) {
+  GPtr<PangoFont> font = LoadFace(context.get(), face, weight, size_px);
+  if (font == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat("the font file ", face.file, " has no face ",
+                                                      face.face_index, " of the family \"",
+                                                      face.family, "\""));
+  }
+  faces.push_back(std::move(font));
+  return absl::OkStatus();
+}
+
+uint32_t TextShaper::PangoState::ChooseFaces(const DisplayText& text, bool is_heading) {
+  if (!is_heading || !heading_chooser) {
+    chooser->Choose(text, runs);
+    return 0;
+  }
+  heading_chooser->Choose(text, runs);
+  const auto own = static_cast<uint32_t>(faces.size() - 1);
+  for (FaceRun& run : runs) run.face = run.face == 0 ? own : run.face;
+  return own;
+}
+
+GList* TextShaper::PangoState::Itemize(const DisplayText& text, bool is_rtl, uint32_t own) const {
   PangoAttrList* attributes = pango_attr_list_new();
   for (size_t i = 0; i < runs.size(); ++i) {
     // Pango begins an item where an attribute does.
-    PangoAttribute* attribute = runs[i].face == 0 ? pango_attr_font_features_new(features.c_str())
-                                                  : pango_attr_fallback_new(FALSE);
+    PangoAttribute* attribute = runs[i].face == own ? pango_attr_font_features_new(features.c_str())
+                                                    : pango_attr_fallback_new(FALSE);
     attribute->start_index = runs[i].utf8_begin;
     if (i + 1 < runs.size()) attribute->end_index = runs[i + 1].utf8_begin;
     pango_attr_list_insert(attributes, attribute);
@@ -196,21 +226,22 @@ absl::StatusOr<std::unique_ptr<TextShaper>> TextShaper::Create(const FontFile& f
   state->flags = style.subpixel ? PANGO_SHAPE_NONE : PANGO_SHAPE_ROUND_POSITIONS;
   std::vector<FontFace> faces = {{style.family, style.file, style.face_index}};
   faces.insert(faces.end(), style.fallback.begin(), style.fallback.end());
-  std::vector<hb_font_t*> hb_fonts;
   for (const FontFace& face : faces) {
-    GPtr<PangoFont> font = LoadFace(state->context.get(), face, style.size_px);
-    if (font == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat("the font file ", face.file,
-                                                        " has no face ", face.face_index,
-                                                        " of the family \"", face.family, "\""));
-    }
-    hb_fonts.push_back(pango_font_get_hb_font(font.get()));
-    state->faces.push_back(std::move(font));
+    absl::Status status = state->Load(face, PANGO_WEIGHT_NORMAL, style.size_px);
+    if (!status.ok()) return status;
   }
+  std::vector<hb_font_t*> hb_fonts;
+  for (const auto& face : state->faces) hb_fonts.push_back(pango_font_get_hb_font(face.get()));
   if (style.subpixel) {
     state->scale.units_per_px = hb_face_get_upem(hb_font_get_face(hb_fonts[0])) / style.size_px;
   }
-  state->chooser.emplace(std::move(hb_fonts));
+  state->chooser.emplace(hb_fonts);
+  if (style.heading) {
+    absl::Status status = state->Load(*style.heading, PANGO_WEIGHT_BOLD, style.size_px);
+    if (!status.ok()) return status;
+    hb_fonts[0] = pango_font_get_hb_font(state->faces.back().get());
+    state->heading_chooser.emplace(std::move(hb_fonts));
+  }
   return std::unique_ptr<TextShaper>(new TextShaper(std::move(state)));
 }
 
@@ -227,18 +258,18 @@ cairo_scaled_font_t* TextShaper::scaled_font(uint32_t face) const {
   return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->faces[face].get()));
 }
 
-void TextShaper::Shape(const DisplayText& text, ShapedText& out, bool is_rtl) {
+void TextShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) {
   out.clusters.clear();
   out.glyphs.clear();
   if (text.characters.empty()) return;
   PangoState& state = *state_;
   const char* const utf8 = text.utf8.data();
   const auto num_bytes = static_cast<int>(text.utf8.size());
-  state.chooser->Choose(text, state.runs);
+  const uint32_t own = state.ChooseFaces(text, paragraph.is_heading);
   state.log_attributes.assign(text.characters.size() + 1, {});
   pango_default_break(utf8, num_bytes, nullptr, state.log_attributes.data(),
                       static_cast<int>(state.log_attributes.size()));
-  GList* const items = state.Itemize(text, is_rtl);
+  GList* const items = state.Itemize(text, paragraph.is_rtl, own);
   PangoGlyphString* const glyphs = pango_glyph_string_new();
   size_t run = 0;
   int character = 0;

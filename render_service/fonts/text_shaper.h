@@ -17,7 +17,7 @@ namespace glyph::render {
 // cut: contextual features are the profile's to switch off.
 //   GLYPH_ASSIGN_OR_RETURN(auto shaper, TextShaper::Create(font_file, style));
 //   ShapedText shaped;
-//   shaper->Shape(display_text, shaped, /*is_rtl=*/false);
+//   shaper->Shape(display_text, {}, shaped);
 // Not thread-safe: every worker owns its shapers.
 class TextShaper : public Shaper {
  public:
@@ -29,7 +29,7 @@ class TextShaper : public Shaper {
   TextShaper(const TextShaper&) = delete;
   TextShaper& operator=(const TextShaper&) = delete;
 
-  void Shape(const DisplayText& text, ShapedText& out, bool is_rtl) override;
+  void Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) override;
 
   // Advance of glyph 0, which the font shows for characters that it lacks.
   int32_t missing_advance() const;
@@ -37,7 +37,7 @@ class TextShaper : public Shaper {
   // Advance units in a px: 1, or font units where the style is subpixel.
   double units_per_px() const;
 
-  // The style's own face and its fallbacks.
+  // The style's own face, its fallbacks, and the heading face if it has one.
   uint32_t num_faces() const;
 
   // The font of the glyphs of `face` (FaceOf), set up as FontStyle says. Lives as long as the

@@ -10,24 +10,26 @@ namespace {
 
 // The bit of a code point in a key that says that it is drawn as a hex box.
 constexpr char32_t kBoxBit = 1U << 31;
-constexpr char32_t kRtlBit = 1U << 30;  // of the first
+// Of the first, what paragraph it is of.
+constexpr char32_t kRtlBit = 1U << 30;
+constexpr char32_t kHeadingBit = 1U << 29;
 
 }  // namespace
 
-void UnitShaper::Shape(const DisplayText& text, ShapedText& out, bool is_rtl) {
-  if (!cutter_.Cut(text, units_)) return shaper_.Shape(text, out, is_rtl);
-  Analyze(text, is_rtl);
+void UnitShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) {
+  if (!cutter_.Cut(text, units_)) return shaper_.Shape(text, paragraph, out);
+  Analyze(text, paragraph.is_rtl);
   out.clusters.clear();
   out.glyphs.clear();
   for (const ShapingUnit& unit : units_) {
     const auto levels = levels_.begin() + unit.begin;
     const uint8_t level = *std::max_element(levels, levels_.begin() + unit.end);
-    if (unit.is_plain && level == 0) {
+    if (unit.is_plain && level == 0 && !paragraph.is_heading) {
       AppendPlain(text, unit, out);
       continue;
     }
-    const ShapedText& alone = Find(text, unit, level > 0);
-    if (!HasLevels(alone, unit)) return shaper_.Shape(text, out, is_rtl);
+    const ShapedText& alone = Find(text, unit, {level > 0, paragraph.is_heading});
+    if (!HasLevels(alone, unit)) return shaper_.Shape(text, paragraph, out);
     Append(alone, unit, out);
   }
 }
@@ -68,10 +70,11 @@ void UnitShaper::AppendPlain(const DisplayText& text, const ShapingUnit& unit,
   }
 }
 
-const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit, bool is_rtl) {
+const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit,
+                                   const ParagraphStyle& paragraph) {
   const size_t num_characters = unit.end - unit.begin;
   if (num_characters > kMaxUnitKept) {
-    ShapeAlone(text, unit, is_rtl, unkept_);
+    ShapeAlone(text, unit, paragraph, unkept_);
     return unkept_;
   }
   key_.clear();
@@ -79,7 +82,8 @@ const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& u
     const DisplayCharacter& character = text.characters[i];
     key_ += character.code_point | (character.is_box ? kBoxBit : 0);
   }
-  if (is_rtl) key_[0] |= kRtlBit;
+  if (paragraph.is_rtl) key_[0] |= kRtlBit;
+  if (paragraph.is_heading) key_[0] |= kHeadingBit;
   if (const auto it = kept_.find(key_); it != kept_.end()) return it->second;
   if (num_kept_ + num_characters > kMaxKept) {
     kept_.clear();
@@ -87,20 +91,20 @@ const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& u
   }
   num_kept_ += num_characters;
   ShapedText& kept = kept_[key_];
-  ShapeAlone(text, unit, is_rtl, kept);
+  ShapeAlone(text, unit, paragraph, kept);
   return kept;
 }
 
-void UnitShaper::ShapeAlone(const DisplayText& text, const ShapingUnit& unit, bool is_rtl,
-                            ShapedText& out) {
+void UnitShaper::ShapeAlone(const DisplayText& text, const ShapingUnit& unit,
+                            const ParagraphStyle& paragraph, ShapedText& out) {
   const auto characters = text.characters.begin();
   alone_.characters.assign(characters + unit.begin, characters + unit.end);
   const uint32_t utf8_begin = alone_.characters[0].utf8_begin;
-  const size_t utf8_end = unit.end < text.characters.size() ? text.characters[unit.end].utf8_begin
-                                                            : text.utf8.size();
+  const size_t utf8_end =
+      unit.end < text.characters.size() ? text.characters[unit.end].utf8_begin : text.utf8.size();
   alone_.utf8.assign(text.utf8, utf8_begin, utf8_end - utf8_begin);
   for (DisplayCharacter& character : alone_.characters) character.utf8_begin -= utf8_begin;
-  shaper_.Shape(alone_, out, is_rtl);
+  shaper_.Shape(alone_, paragraph, out);
 }
 
 bool UnitShaper::HasLevels(const ShapedText& alone, const ShapingUnit& unit) const {

@@ -25,15 +25,17 @@ class UnitShaper : public Shaper {
   UnitShaper(TextShaper& shaper, GlyphTable& glyphs)
       : shaper_(shaper), glyphs_(glyphs), cutter_(glyphs) {}
 
-  void Shape(const DisplayText& text, ShapedText& out, bool is_rtl) override;
+  void Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) override;
 
  private:
   // Fills can_break_before_ and levels_.
   void Analyze(const DisplayText& text, bool is_rtl);
   void AppendPlain(const DisplayText& text, const ShapingUnit& unit, ShapedText& out) const;
   // `unit` as it is alone, offsets counting from its begin.
-  const ShapedText& Find(const DisplayText& text, const ShapingUnit& unit, bool is_rtl);
-  void ShapeAlone(const DisplayText& text, const ShapingUnit& unit, bool is_rtl, ShapedText& out);
+  const ShapedText& Find(const DisplayText& text, const ShapingUnit& unit,
+                         const ParagraphStyle& paragraph);
+  void ShapeAlone(const DisplayText& text, const ShapingUnit& unit, const ParagraphStyle& paragraph,
+                  ShapedText& out);
   // Whether the directions of `unit` are those that it has in the text.
   bool HasLevels(const ShapedText& alone, const ShapingUnit& unit) const;
   void Append(const ShapedText& alone, const ShapingUnit& unit, ShapedText& out) const;
@@ -46,7 +48,7 @@ class UnitShaper : public Shaper {
 
   // Of the text being shaped; members, so that their memory is reused.
   std::vector<ShapingUnit> units_;
-  std::vector<uint8_t> levels_;  // of its characters
+  std::vector<uint8_t> levels_;            // of its characters
   std::vector<uint8_t> can_break_before_;  // 0 or 1
   std::u32string key_;
   DisplayText alone_;

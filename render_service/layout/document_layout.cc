@@ -25,7 +25,7 @@ UpstreamAdvances AdvancesOf(TextShaper& shaper) {
   DisplayText text;
   ShapedText shaped;
   FillDisplayText(" ", 0, 1, 1, text);
-  shaper.Shape(text, shaped, /*is_rtl=*/false);
+  shaper.Shape(text, {}, shaped);
   return {.space = static_cast<uint32_t>(shaped.clusters.at(0).advance),
           .missing = static_cast<uint32_t>(shaper.missing_advance())};
 }
@@ -74,7 +74,7 @@ bool DocumentLayout::NextHardLine(Shaper& shaper) {
     hard_line_ = styler_->line().hard;
     position_ = styler_->begin();
     line_.left_px = styler_->left_px();
-    is_rtl_ = styler_->is_rtl();
+    paragraph_ = styler_->paragraph();
     marker_ = styler_->marker();
     for (int i = 0; i < styler_->blank_rows_before(); ++i) paginator_.AddBlankLine();
   } else {
@@ -82,8 +82,8 @@ bool DocumentLayout::NextHardLine(Shaper& shaper) {
     hard_line_ = ReadHardLine(source_.bytes(), hard_line_.next);
     if (profile_.newline_mark) JoinHardLines();
     position_ = hard_line_.begin;
-    is_rtl_ = profile_.auto_direction &&
-              BeginsRightToLeft(source_.bytes().substr(position_, hard_line_.end - position_));
+    paragraph_.is_rtl = profile_.auto_direction && BeginsRightToLeft(source_.bytes().substr(
+                                                       position_, hard_line_.end - position_));
   }
   if (profile_.wrap == WrapMode::kUpstream) {
     BeginUpstreamLine();
@@ -97,10 +97,10 @@ bool DocumentLayout::NextHardLine(Shaper& shaper) {
 size_t DocumentLayout::LayOutWindow(TextShaper& shaper, LearnedFont* learned) {
   if (profile_.wrap == WrapMode::kUpstream) return LayOutUpstream(shaper, learned);
   const bool has_grid = styler_ && styler_->has_grid();
+  const bool has_heading_face = paragraph_.is_heading && profile_.font.heading;
   // Plain characters among those from right to left have places of their own.
-  if (learned != nullptr && !has_grid && !is_rtl_ &&
-      plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters,
-                  learned->glyphs)) {
+  if (learned != nullptr && !has_grid && !has_heading_face && !paragraph_.is_rtl &&
+      plain_.Fill(source_.bytes(), position_, hard_line_.end, kWindowCharacters, learned->glyphs)) {
     return LayOutPlain(learned->glyphs.break_rules());
   }
   return LayOutShaped(ShaperOf(shaper, learned));
@@ -109,7 +109,7 @@ size_t DocumentLayout::LayOutWindow(TextShaper& shaper, LearnedFont* learned) {
 size_t DocumentLayout::LayOutShaped(Shaper& shaper) {
   const size_t window_end =
       FillDisplayText(source_.bytes(), position_, hard_line_.end, kWindowCharacters, display_);
-  shaper.Shape(display_, shaped_, is_rtl_);
+  shaper.Shape(display_, paragraph_, shaped_);
   if (styler_) styler_->ApplyGrid(position_, window_end, display_, shaped_);
   const std::span<const ShapedCluster> clusters = shaped_.clusters;
   const bool paragraph_ends = window_end == hard_line_.end;
@@ -194,7 +194,7 @@ bool DocumentLayout::FillUpstream(TextShaper& shaper, LearnedFont* learned) {
     return true;
   }
   position_ = FillDisplayText(source, position_, hard_line_.end, kWindowCharacters, display_);
-  ShaperOf(shaper, learned).Shape(display_, shaped_, /*is_rtl=*/false);
+  ShaperOf(shaper, learned).Shape(display_, {}, shaped_);
   upstream_.Fill(source, display_, shaped_, *advances_);
   return false;
 }
@@ -235,7 +235,7 @@ void DocumentLayout::AddUpstreamLine(bool is_plain, const UpstreamLine& line,
 
 void DocumentLayout::AddLine() {
   const int left_px = line_.left_px;
-  if (is_rtl_) line_.left_px = std::max(0, LineWidth() - line_.width_px);
+  if (paragraph_.is_rtl) line_.left_px = std::max(0, LineWidth() - line_.width_px);
   if (marker_ != nullptr) PrependMarker(*std::exchange(marker_, nullptr), line_);
   if (line_.is_blank) {
     paginator_.AddBlankLine();

@@ -88,7 +88,7 @@ class DocumentLayout {
   TextOddities oddities_;
   HardLine hard_line_;
   size_t position_ = 0;  // where the next window of hard_line_ begins
-  size_t part_ = 0;      // clusters of its first character that were laid out (UpstreamWindow::PartOf)
+  size_t part_ = 0;  // clusters of its first character that were laid out (UpstreamWindow::PartOf)
   PlainWindow plain_;    // the window; members, so that their memory is reused
   DisplayText display_;  // the window where it is not plain
   ShapedText shaped_;
@@ -97,7 +97,7 @@ class DocumentLayout {
   UpstreamWindow upstream_;                   // the window, under WrapMode::kUpstream
   std::optional<UpstreamAdvances> advances_;  // of the shapers
   int hard_lines_in_group_ = 0;               // up to hard_line_, which is one of them
-  bool is_rtl_ = false;                       // hard_line_ goes from right to left
+  ParagraphStyle paragraph_;                  // of hard_line_
   bool has_rows_ = false;                     // hard_line_ has been given rows
 };
 

@@ -41,10 +41,12 @@ bool LineStyler::Next(Shaper& shaper, TextOddities& oddities) {
   const std::optional<StructuredLine> line = reader_.Next();
   if (!line) return false;
   line_ = *line;
-  is_rtl_ = auto_direction_ && BeginsRightToLeft(source_.substr(
-                                   line_.content_begin, line_.hard.end - line_.content_begin));
-  PlaceMarker(shaper, oddities);
   const bool is_heading = line_.kind == LineKind::kHeading;
+  paragraph_ = {
+      .is_rtl = auto_direction_ && BeginsRightToLeft(source_.substr(
+                                       line_.content_begin, line_.hard.end - line_.content_begin)),
+      .is_heading = is_heading};
+  PlaceMarker(shaper, oddities);
   blank_rows_before_ = is_heading ? std::max(0, styles_.heading_rows_before - num_blank_lines_) : 0;
   num_blank_lines_ = line_.kind == LineKind::kBlank && !has_marker_ ? num_blank_lines_ + 1 : 0;
   if (IsTableRow(line_.kind) && line_.begins_block && styles_.table_column_max_px > 0) {
@@ -82,7 +84,7 @@ void LineStyler::PlaceMarker(Shaper& shaper, TextOddities& oddities) {
     const size_t end =
         FillDisplayText(source_, line_.hard.begin, line_.content_begin, kMaxMarkerCharacters, text);
     ShapedText shaped;
-    shaper.Shape(text, shaped, is_rtl_);
+    shaper.Shape(text, paragraph_, shaped);
     const LineSpan span = VisiblePart(shaped);
     int width_px = 0;
     for (size_t i = span.begin; i < span.end; ++i) width_px += shaped.clusters[i].advance;
@@ -93,7 +95,7 @@ void LineStyler::PlaceMarker(Shaper& shaper, TextOddities& oddities) {
   const int marker_width_px = has_marker_ ? marker_.width_px : 0;
   begin_ = line_.content_begin;
   left_px_ = std::max(indent_px, marker_width_px);
-  marker_.left_px = is_rtl_ ? text_width_px_ - left_px_ : left_px_ - marker_width_px;
+  marker_.left_px = paragraph_.is_rtl ? text_width_px_ - left_px_ : left_px_ - marker_width_px;
 }
 
 }  // namespace glyph::render

@@ -27,7 +27,7 @@ class LineStyler {
   const StructuredLine& line() const { return line_; }
   size_t begin() const { return begin_; }   // of what is not its marker
   int left_px() const { return left_px_; }  // right_px where it goes from right to left
-  bool is_rtl() const { return is_rtl_; }
+  const ParagraphStyle& paragraph() const { return paragraph_; }
   // Stands before the first visual line, outside of left_px; null: nothing does.
   const VisualLine* marker() const { return has_marker_ ? &marker_ : nullptr; }
   int blank_rows_before() const { return blank_rows_before_; }
@@ -48,7 +48,7 @@ class LineStyler {
   StructuredLine line_;
   size_t begin_ = 0;
   int left_px_ = 0;
-  bool is_rtl_ = false;
+  ParagraphStyle paragraph_;
   bool has_marker_ = false;
   VisualLine marker_;
   int blank_rows_before_ = 0;

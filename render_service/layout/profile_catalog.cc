@@ -11,10 +11,11 @@
 namespace glyph::render {
 namespace {
 
-// Of its own face first, then of the fallbacks in their order.
+// Of its own face first, then of the fallbacks in their order, then of headings.
 std::vector<std::string> FontFiles(const RenderProfile& profile) {
   std::vector<std::string> files = {profile.font.file};
   for (const FontFace& face : profile.font.fallback) files.push_back(face.file);
+  if (profile.font.heading) files.push_back(profile.font.heading->file);
   return files;
 }
 
@@ -77,6 +78,10 @@ absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::InLanguag
   RenderProfile other = profile->profile;
   other.font.family = face->second.family;
   other.font.face_index = face->second.face_index;
+  if (other.font.heading) {
+    other.font.heading->family = face->second.family;
+    other.font.heading->face_index = face->second.face_index;
+  }
   return WithFonts(std::move(other));
 }
 
@@ -89,8 +94,10 @@ absl::StatusOr<std::shared_ptr<const ResolvedProfile>> ProfileCatalog::WithFonts
     if (file == nullptr) {
       return rpc::InvalidArgument(
           "PROFILE_INVALID", "render.profile_json",
-          absl::StrCat("render profile: ", name == profile.font.file ? "\"font_file\"" : "\"file\"",
-                       " names no font of this renderer; use the font files of a shipped profile"));
+          absl::StrCat(
+              "render profile: ",
+              name == profile.font.file ? "\"font_file\"" : "\"file\" or \"heading_font_file\"",
+              " names no font of this renderer; use the font files of a shipped profile"));
     }
     hash.Update(base::ToBytes(file->digest));
   }

@@ -231,7 +231,7 @@ void ReadFixed(KeyReader& keys) {
   }
 }
 
-absl::StatusOr<TextStyles> ReadStyles(const Json& object) {
+absl::StatusOr<TextStyles> ReadStyles(const Json& object, FontStyle& font) {
   KeyReader keys(object);
   TextStyles styles;
   styles.heading_rows_before = keys.Integer("heading_rows_before", 0, 8);
@@ -240,6 +240,11 @@ absl::StatusOr<TextStyles> ReadStyles(const Json& object) {
   styles.code_cell_px = keys.Integer("code_cell_px", 0, 128);
   styles.table_column_max_px = keys.Integer("table_column_max_px", 0, kMaxSidePx);
   styles.table_gap_px = keys.Integer("table_gap_px", 0, 256);
+  if (keys.Has("heading_font_file")) {
+    font.heading = {.family = font.family,
+                    .file = keys.Text("heading_font_file", 128),
+                    .face_index = font.face_index};
+  }
   GLYPH_RETURN_IF_ERROR(keys.Finish());
   return styles;
 }
@@ -333,7 +338,7 @@ absl::StatusOr<RenderProfile> ParseRenderProfile(std::string_view json) {
   GLYPH_RETURN_IF_ERROR(CheckModes(profile, styles != nullptr));
   GLYPH_RETURN_IF_ERROR(CheckGeometry(profile));
   if (styles != nullptr) {
-    GLYPH_ASSIGN_OR_RETURN(profile.styles, ReadStyles(*styles));
+    GLYPH_ASSIGN_OR_RETURN(profile.styles, ReadStyles(*styles, profile.font));
   }
   return profile;
 }

@@ -7,8 +7,8 @@
 namespace glyph::render {
 
 TableColumns::TableColumns(std::string_view source, const StructuredLine& first,
-                           StructureReader reader, Shaper& shaper, int column_max_px,
-                           int gap_px, int width_px)
+                           StructureReader reader, Shaper& shaper, int column_max_px, int gap_px,
+                           int width_px)
     : gap_px_(gap_px) {
   DisplayText text;
   ShapedText shaped;
@@ -22,7 +22,7 @@ TableColumns::TableColumns(std::string_view source, const StructuredLine& first,
     const size_t end =
         FillDisplayText(source, line->content_begin, line->hard.end, kMaxRowCharacters, text);
     if (end == line->hard.end) {
-      shaper.Shape(text, shaped, /*is_rtl=*/false);
+      shaper.Shape(text, {}, shaped);
       const std::vector<Cell> cells = Measure(source, *line, text, shaped);
       widths_px_.resize(std::max(widths_px_.size(), cells.size()));
       for (size_t i = 0; i < cells.size(); ++i) {

@@ -82,7 +82,7 @@ TEST_F(GlyphTableTest, TellsWhatTheShaperTellsInAnyNeighbourhood) {
     DisplayText text;
     FillDisplayText(utf8, 0, utf8.size(), characters.size(), text);
     ShapedText shaped;
-    shaper_->Shape(text, shaped, /*is_rtl=*/false);
+    shaper_->Shape(text, {}, shaped);
     ASSERT_EQ(shaped.clusters.size(), characters.size());
     for (size_t i = 0; i < characters.size(); ++i) {
       const ShapedCluster& cluster = shaped.clusters[i];

@@ -21,7 +21,7 @@ class TextShaperTest : public ::testing::Test {
   ShapedText Shape(std::string_view source) {
     FillDisplayText(source, 0, source.size(), 1000, text_);
     ShapedText shaped;
-    shaper_->Shape(text_, shaped, /*is_rtl=*/false);
+    shaper_->Shape(text_, {}, shaped);
     return shaped;
   }
 
@@ -107,11 +107,11 @@ TEST_F(TextShaperTest, ForgetsTheTextBefore) {
 class FallbackTest : public ::testing::Test {
  protected:
   // The faces of the glyphs of `source` in logical order; 99: a hex box.
-  std::vector<uint32_t> Faces(std::string_view source) {
+  std::vector<uint32_t> Faces(std::string_view source, const ParagraphStyle& paragraph = {}) {
     DisplayText text;
     FillDisplayText(source, 0, source.size(), 1000, text);
     ShapedText shaped;
-    shaper_->Shape(text, shaped, /*is_rtl=*/false);
+    shaper_->Shape(text, paragraph, shaped);
     std::vector<uint32_t> faces;
     for (const ShapedCluster& cluster : shaped.clusters) {
       for (uint32_t i = cluster.first_glyph; i < cluster.end_glyph; ++i) {
@@ -172,6 +172,21 @@ TEST_F(FallbackTest, RefusesAFaceTheFileDoesNotHave) {
     EXPECT_EQ(shaper.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_NE(std::string(shaper.status().message()).find(face.file), std::string::npos);
   }
+}
+
+TEST_F(FallbackTest, SetsHeadingsInTheirFace) {
+  FontStyle style = Style();
+  style.heading = {"Noto Sans CJK SC", "NotoSansCJK-Bold.ttc", 2};
+  const auto library = FontLibrary::Create(
+      "/usr/share/fonts", {style.file, style.heading->file, "NotoSansDevanagari-Regular.ttf",
+                           "NotoSansHebrew-Regular.ttf", "Symbola_hint.ttf"});
+  shaper_ = TextShaper::Create(*(*library)->Find(style.file), style).value();
+  EXPECT_THAT(Faces("a\u0915\u4E2D", {.is_heading = true}), ElementsAre(5, 1, 5));
+  EXPECT_THAT(Faces("a\u0915\u4E2D"), ElementsAre(0, 1, 0));
+  EXPECT_EQ(shaper_->num_faces(), 6u);
+  style.heading->file = style.file;  // has no bold face
+  EXPECT_EQ(TextShaper::Create(*(*library)->Find(style.file), style).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(TextShaperTest, RefusesAFaceTheFileDoesNotHave) {

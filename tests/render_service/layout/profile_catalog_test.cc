@@ -25,7 +25,8 @@ nlohmann::json ReadNano() {
 
 TEST(ProfileCatalogTest, ShipsItsProfiles) {
   const auto catalog = ProfileCatalog::Create(kFonts).value();
-  EXPECT_THAT(catalog->names(), testing::ElementsAre("glyph-upstream", "nano", "noto-1024"));
+  EXPECT_THAT(catalog->names(),
+              testing::ElementsAre("glyph-upstream", "nano", "noto-1024", "noto-1024-markdown"));
   const RenderProfile& noto = catalog->Find("noto-1024").value()->profile;
   EXPECT_EQ(noto.padded_width_px(), 1036);
   EXPECT_EQ(noto.page_height_max_px, 4648);
@@ -62,7 +63,7 @@ TEST(ProfileCatalogTest, FindsNoUnknownName) {
 TEST(ProfileCatalogTest, OpensNoFontThatAClientNames) {
   const auto catalog = ProfileCatalog::Create(kFonts).value();
   for (const char* file :
-       {"/etc/passwd", "../noto/NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc"}) {
+       {"/etc/passwd", "../noto/NotoSansCJK-Regular.ttc", "NotoSerifCJK-Bold.ttc"}) {
     nlohmann::json json = ReadNano();
     json["font_file"] = file;
     const auto profile = catalog->Resolve(json.dump());
@@ -93,6 +94,15 @@ TEST(ProfileCatalogTest, FingerprintsFallbackFontsInTheirOrder) {
   lao["file"] = "NotoSansYi-Regular.ttf";
   json["fallback_fonts"] = {thai, lao};
   EXPECT_EQ(rpc::GetErrorDetails(catalog->Resolve(json.dump()).status()).reason, "PROFILE_INVALID");
+}
+
+TEST(ProfileCatalogTest, TakesTheHeadingFaceOfALanguage) {
+  const auto catalog = ProfileCatalog::Create(kFonts).value();
+  const auto own = catalog->Find("noto-1024-markdown").value();
+  const auto other = catalog->InLanguage(own, "ja").value();
+  EXPECT_EQ(other->profile.font.heading->face_index, 0);
+  EXPECT_NE(other->fingerprint, own->fingerprint);
+  EXPECT_TRUE(TextShaper::Create(*other->font_file, other->profile.font).ok());
 }
 
 TEST(ProfileCatalogTest, TakesTheFaceOfALanguage) {

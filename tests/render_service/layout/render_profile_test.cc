@@ -136,6 +136,22 @@ TEST(RenderProfileTest, ReadsAndHashesStylesWhereTheyAre) {
   }
 }
 
+TEST(RenderProfileTest, ReadsAndHashesTheHeadingFace) {
+  nlohmann::json json = Nano();
+  json["styles"] = Styles();
+  const RenderProfile without = ParseRenderProfile(json.dump()).value();
+  EXPECT_FALSE(without.font.heading);
+  json["styles"]["heading_font_file"] = "Bold.ttc";
+  const RenderProfile profile = ParseRenderProfile(json.dump()).value();
+  EXPECT_EQ(profile.font.heading->file, "Bold.ttc");
+  EXPECT_EQ(profile.font.heading->family, profile.font.family);
+  EXPECT_EQ(profile.font.heading->face_index, profile.font.face_index);
+  EXPECT_NE(CanonicalText(profile), CanonicalText(without));
+  json["styles"]["heading_font_file"] = "";
+  EXPECT_THAT(std::string(ParseRenderProfile(json.dump()).status().message()),
+              testing::HasSubstr("heading_font_file"));
+}
+
 TEST(RenderProfileTest, NamesTheKeyOfAStyleThatIsWrong) {
   for (const char* key : {"heading_rows_before", "list_indent_px", "quote_indent_px",
                           "code_cell_px", "table_column_max_px", "table_gap_px"}) {

@@ -56,7 +56,8 @@ class StyledLayoutTest : public ::testing::Test {
           drawn.emplace_back(i, box++->x - kLeft);
         } else if (!IsWhiteSpace(c.code_point)) {
           const PlacedGlyph& placed = page.glyphs.at(glyph++);
-          EXPECT_EQ(placed.id, learned_->glyphs.Find(static_cast<char16_t>(c.code_point))->id) << text;
+          EXPECT_EQ(placed.id, learned_->glyphs.Find(static_cast<char16_t>(c.code_point))->id)
+              << text;
           drawn.emplace_back(i, placed.x - kLeft);
         }
         i += c.length;
@@ -109,6 +110,23 @@ TEST_F(StyledLayoutTest, HangsMarkersBeforeTheirText) {
   EXPECT_EQ(edges[3], 40);
   EXPECT_GT(edges[0], edges[2]);
   EXPECT_GT(edges[2], 0);
+}
+
+// The marker too; not what is in another face anyway.
+TEST_F(StyledLayoutTest, SetsHeadingsInTheirFace) {
+  profile_ = catalog_->Find("noto-1024-markdown").value()->profile;
+  shaper_ =
+      TextShaper::Create(*catalog_->Find("noto-1024").value()->font_file, profile_.font).value();
+  learned_.emplace(*shaper_);
+  const uint32_t bold = shaper_->num_faces() - 1;
+  for (const bool is_fast : {false, true}) {
+    const std::vector<PageLayout> pages = LayOut("# a\u0E01\ntext", is_fast);
+    std::vector<uint32_t> faces;
+    for (const PlacedGlyph& glyph : pages.at(0).glyphs) faces.push_back(FaceOf(glyph.id));
+    const uint32_t thai = faces.at(2);
+    EXPECT_THAT(faces, ElementsAre(bold, bold, thai, 0, 0, 0, 0));
+    EXPECT_TRUE(thai != 0 && thai != bold);
+  }
 }
 
 TEST_F(StyledLayoutTest, MakesRoomForALongMarker) {

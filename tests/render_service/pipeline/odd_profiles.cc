@@ -58,7 +58,7 @@ std::vector<Profile> OddProfiles(const ProfileCatalog& catalog) {
       Odd(catalog, 1, 11.5, 13.37, 84, 1, WrapMode::kUnicode, PageHeights::kContent),
       Odd(catalog, 2, 23.25, 20.1, 300, 0, WrapMode::kSpaces, PageHeights::kContent),
       Odd(catalog, 3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kEqual),
-      Styled(5, *catalog.Find("noto-1024").value()),
+      catalog.Find("noto-1024-markdown").value(),
       Styled(6, *Odd(catalog, 3, 14, 19.6, 400, 8, WrapMode::kUnicode, PageHeights::kContent)),
   };
 }
