@@ -47,6 +47,7 @@ class Prometheus(contextlib.AbstractContextManager):
             return re.search(r'"Listening on" address=127\.0\.0\.1:(\d+)', log_path.read_text())
         try:
             self._port = int(services.wait_until(listening, START_LIMIT_S, "prometheus's port").group(1))
+            services.wait_until(lambda: get(self._port, "/-/ready").status == 200, START_LIMIT_S, "prometheus")
         except BaseException:
             self.__exit__()
             raise
