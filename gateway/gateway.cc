@@ -2,6 +2,7 @@
 
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -14,6 +15,8 @@
 #include "gateway/http/routes.h"
 #include "gateway/metrics/build_info.h"
 #include "gateway/metrics/memory_collector.h"
+#include "gateway/metrics/service_collector.h"
+#include "gateway/metrics/vllm_aliases.h"
 #include "gateway/metrics/vlm_collector.h"
 #include "gateway/routing/rpc_render_client.h"
 #include "gateway/routing/rpc_vlm_client.h"
@@ -61,7 +64,10 @@ struct Gateway::Parts {
         metrics(registry),
         vlm_collector(stats),
         memory_collector(stats, ReadProcessMemory),
-        exposition({&registry, &vlm_collector, &memory_collector}),
+        service_collector([this] { return readiness.ready(Upstream::kRender); },
+                          [this] { return readiness.ready(Upstream::kVlm); }),
+        vllm_aliases(stats, registry),
+        exposition(Sources(options)),
         render(render_channel),
         vlm(vlm_channel),
         models(vlm),
@@ -87,19 +93,29 @@ struct Gateway::Parts {
     readiness.Observe(nullptr);
   }
 
+  // Of /metrics.
+  std::vector<const prometheus::Collectable*> Sources(const GatewayOptions& options) const {
+    std::vector<const prometheus::Collectable*> sources = {&registry, &vlm_collector,
+                                                           &memory_collector, &service_collector};
+    if (options.vllm_metric_aliases) sources.push_back(&vllm_aliases);
+    return sources;
+  }
+
   const std::shared_ptr<grpc::Channel> render_channel, vlm_channel;
   prometheus::Registry registry;
   GatewayMetrics metrics;
   VlmStats stats;
   VlmCollector vlm_collector;
   MemoryCollector memory_collector;
+  Readiness readiness;
+  ServiceCollector service_collector;
+  VllmAliases vllm_aliases;
   Exposition exposition;
   RpcRenderClient render;
   RpcVlmClient vlm;
   ModelCache models;
   ProfileResolver profiles;
   RequestGate gate;
-  Readiness readiness;
   ByteBudget input_budget;
   GlyphServiceImpl service;
   const ApiServices api;

@@ -16,6 +16,7 @@ struct GatewayOptions {
   int metrics_port = 9464;
   std::string default_profile;  // for models that do not name theirs
   int max_requests = 64;
+  bool vllm_metric_aliases = false;
   std::set<std::string> allowed_hosts;  // names, besides IP addresses, HTTP clients may call it by
   bool insecure = false;                // allow other than loopback addresses
 };

@@ -32,6 +32,8 @@ void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
   app.add_option("--max-requests", options.max_requests, "requests served at once")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
+  app.add_flag("--vllm-metric-aliases", options.vllm_metric_aliases,
+               "/metrics has vllm: names too, for dashboards made for vLLM");
   app.add_flag("--insecure", options.insecure,
                "listen on other than loopback addresses although nothing authenticates clients");
 }

@@ -11,7 +11,7 @@ namespace {
 
 // The families, each with its samples so far.
 struct MemorySamples {
-  std::vector<Sample> host, host_peak, gpu, gpu_peak, gpu_stages;
+  std::vector<Sample> host, host_peak, gpu, gpu_peak, gpu_stages, gpu_budget, largest_request;
 };
 
 LabelValues WithLabel(LabelValues labels, const std::string& name, const std::string& value) {
@@ -19,13 +19,17 @@ LabelValues WithLabel(LabelValues labels, const std::string& name, const std::st
   return labels;
 }
 
+void AddPeaks(const v1::MemoryUse& use, const LabelValues& labels, std::vector<Sample>& peak) {
+  peak.push_back({WithLabel(labels, "window", "start"), use.peak_start_bytes()});
+  peak.push_back({WithLabel(labels, "window", "1m"), use.peak_1m_bytes()});
+  peak.push_back({WithLabel(labels, "window", "5m"), use.peak_5m_bytes()});
+}
+
 void AddUse(const v1::MemoryUse& use, const LabelValues& labels, std::vector<Sample>& current,
             std::vector<Sample>& peak) {
   current.push_back({WithLabel(labels, "kind", "reserved"), use.reserved_bytes()});
   current.push_back({WithLabel(labels, "kind", "used"), use.used_bytes()});
-  peak.push_back({WithLabel(labels, "window", "start"), use.peak_start_bytes()});
-  peak.push_back({WithLabel(labels, "window", "1m"), use.peak_1m_bytes()});
-  peak.push_back({WithLabel(labels, "window", "5m"), use.peak_5m_bytes()});
+  AddPeaks(use, labels, peak);
 }
 
 void AddVlm(const v1::WatchStatsResponse& stats, MemorySamples& samples) {
@@ -42,6 +46,10 @@ void AddVlm(const v1::WatchStatsResponse& stats, MemorySamples& samples) {
   for (const v1::StageMemory& reached : stats.memory_stages()) {
     samples.gpu_stages.push_back({{{"stage", reached.stage()}}, reached.bytes()});
   }
+  if (stats.gpu_memory_budget_bytes() > 0) {
+    samples.gpu_budget.push_back({LabelValues(), stats.gpu_memory_budget_bytes()});
+  }
+  AddPeaks(stats.largest_request(), {}, samples.largest_request);
 }
 
 void AddGateway(const ProcessMemory& memory, MemorySamples& samples) {
@@ -67,6 +75,10 @@ std::vector<prometheus::MetricFamily> MemoryCollector::Collect() const {
   add("glyph_gpu_memory_peak_bytes", "Largest device memory within the window.", samples.gpu_peak);
   add("glyph_gpu_memory_stage_bytes", "Device memory of vlm_service when it reached the stage.",
       samples.gpu_stages);
+  add("glyph_gpu_memory_budget_bytes", "Device memory vlm_service may hold.", samples.gpu_budget);
+  add("glyph_largest_request_bytes",
+      "Most KV cache and encoded pages that one request held within the window.",
+      samples.largest_request);
   return families;
 }
 

@@ -63,6 +63,7 @@ StepResult FakeStepExecutor::Run(const StepPlan& plan) {
 std::vector<ComponentMemory> FakeStepExecutor::memory() const {
   base::MutexLock lock(mutex_);
   return {{"host", "weights", 1000, 1000},
+          {"host", "kv", limits_.pool_tokens(), 0},
           {"host", "vision", limits_.max_vision_tokens, device_.page_tokens()}};
 }
 

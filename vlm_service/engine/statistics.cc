@@ -8,6 +8,10 @@ constexpr absl::Duration kProcessInterval = absl::Milliseconds(100);
 
 }  // namespace
 
+Statistics::Statistics(const ExecutorLimits& limits) : limits_(limits) {
+  largest_request_.Record("", "", /*reserved_bytes=*/0, /*used_bytes=*/0, absl::ZeroDuration());
+}
+
 void Statistics::Publish(const EngineCounts& counts, const std::vector<ComponentMemory>& memory,
                          absl::Duration now) {
   base::MutexLock lock(mutex_);
@@ -15,6 +19,7 @@ void Statistics::Publish(const EngineCounts& counts, const std::vector<Component
   for (const ComponentMemory& use : memory) {
     memory_.Record(use.device, use.component, use.reserved_bytes, use.used_bytes, now);
   }
+  largest_request_.Record("", "", /*reserved_bytes=*/0, counts.largest_request_bytes, now);
   if (now - process_recorded_ >= kProcessInterval) RecordProcess(now);
 }
 
@@ -32,6 +37,7 @@ EngineStats Statistics::Read(absl::Duration now) {
   stats.block_tokens = limits_.block_tokens;
   stats.memory = memory_.Snapshot(now);
   stats.memory_stages = memory_stages_;
+  stats.largest_request = largest_request_.Snapshot(now).front();
   return stats;
 }
 

@@ -17,6 +17,7 @@ struct EngineCounts {
   int32_t kv_blocks_cached = 0;
   int64_t vision_tokens_used = 0;  // image tokens of pages held
   int64_t vision_tokens_cached = 0;
+  int64_t largest_request_bytes = 0;  // KV blocks and image tokens of the request with most
   int64_t steps = 0;
   double vision_ms = 0;
   double prefill_ms = 0;
@@ -35,12 +36,13 @@ struct EngineStats {
   int32_t block_tokens = 0;
   std::vector<MemoryGauge> memory;
   std::vector<StageMemory> memory_stages;
+  MemoryGauge largest_request;
 };
 
 // The board between the engine thread, which writes it, and everyone who reads. Thread-safe.
 class Statistics {
  public:
-  explicit Statistics(const ExecutorLimits& limits) : limits_(limits) {}
+  explicit Statistics(const ExecutorLimits& limits);
 
   void Publish(const EngineCounts& counts, const std::vector<ComponentMemory>& memory,
                absl::Duration now);
@@ -55,6 +57,7 @@ class Statistics {
   base::Mutex mutex_;
   EngineCounts counts_ GLYPH_GUARDED_BY(mutex_);
   MemoryPeaks memory_ GLYPH_GUARDED_BY(mutex_);
+  MemoryPeaks largest_request_ GLYPH_GUARDED_BY(mutex_);  // one entry, always
   std::vector<StageMemory> memory_stages_ GLYPH_GUARDED_BY(mutex_);
   absl::Duration process_recorded_ GLYPH_GUARDED_BY(mutex_) = -absl::InfiniteDuration();
 };

@@ -36,6 +36,7 @@ StepLoop::StepLoop(StepExecutor& executor, const StepBudget& budget, TokenMeanin
       door_(door),
       statistics_(statistics),
       memory_stages_(executor.load_stages()),
+      request_memory_(executor.memory(), executor.limits()),
       scheduler_(executor.limits(), budget) {
   Publish();
 }
@@ -139,6 +140,7 @@ absl::StatusOr<bool> StepLoop::Step() {
     StepPlan plan = scheduler_.Plan();
     if (plan.empty()) {
       if (requests_.empty()) scheduler_.CheckIdle();
+      counts_.largest_request_bytes = LargestRequestBytes();
       Publish();
       return TellNotices();  // an answered offer may be work
     }
@@ -146,7 +148,8 @@ absl::StatusOr<bool> StepLoop::Step() {
   }
   StepPlan next = scheduler_.PlanAhead();
   if (!next.empty()) executor_.Submit(std::move(next));
-  TellNotices();  // while the step runs
+  TellNotices();                                          // while the step runs, ...
+  counts_.largest_request_bytes = LargestRequestBytes();  // ... with the blocks that it fills
   const absl::StatusOr<StepResult> result = executor_.Collect();
   if (!result.ok()) return FailStep(result.status());
   GLYPH_RETURN_IF_ERROR(Report(scheduler_.Commit(*result), *result));
@@ -205,6 +208,15 @@ StepLoop::Requests::iterator StepLoop::RequestOf(SequenceId sequence) {
   const auto request = std::prev(after);
   const int64_t index = static_cast<int64_t>(sequence) - static_cast<int64_t>(request->first);
   return index < static_cast<int64_t>(request->second.samples.size()) ? request : requests_.end();
+}
+
+int64_t StepLoop::LargestRequestBytes() const {
+  int64_t largest = 0;
+  for (const auto& [sequence, request] : requests_) {
+    largest =
+        std::max(largest, request_memory_.HeldBytes(scheduler_, sequence, request.samples.size()));
+  }
+  return largest;
 }
 
 void StepLoop::Publish() {

@@ -11,6 +11,7 @@
 #include "vlm_service/engine/memory_stages.h"
 #include "vlm_service/engine/request.h"
 #include "vlm_service/engine/request_door.h"
+#include "vlm_service/engine/request_memory.h"
 #include "vlm_service/engine/statistics.h"
 #include "vlm_service/engine/step_executor.h"
 #include "vlm_service/scheduler/scheduler.h"
@@ -77,6 +78,8 @@ class StepLoop {
   // Frees all of the request and counts its end. The caller then tells the sink.
   ActiveRequest TakeEnded(Requests::iterator request, int64_t& counter);
   void Publish();
+  // EngineCounts::largest_request_bytes, now.
+  int64_t LargestRequestBytes() const;
 
   // The request that a sample's sequence belongs to; end() once it has ended.
   Requests::iterator RequestOf(SequenceId sequence);
@@ -87,6 +90,7 @@ class StepLoop {
   RequestDoor& door_;
   Statistics& statistics_;
   MemoryStages memory_stages_;
+  const RequestMemory request_memory_;
   Scheduler scheduler_;
   Requests requests_;  // by the sequence of their first sample
   EngineCounts counts_;

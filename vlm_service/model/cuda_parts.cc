@@ -170,7 +170,8 @@ ExecutorLimits LimitsOf(const ModelConfig& config, const ExecutorOptions& option
           .vision_unit_tokens = kVisionUnitTokens,
           .chunk_step = kernels::kQueryStep,
           .max_pages_in_work = static_cast<int32_t>(plan.num_pages),
-          .max_steps_in_flight = 2};
+          .max_steps_in_flight = 2,
+          .gpu_memory_budget_bytes = plan.budget_bytes};
 }
 
 absl::StatusOr<ExecutorParts> MakeParts(const ModelConfig& config, const ExecutorOptions& options,

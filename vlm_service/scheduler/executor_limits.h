@@ -18,6 +18,7 @@ struct ExecutorLimits {
   int64_t chunk_step = 1;  // what prefills fastest: chunks of multiples of it, if they are so long
   int32_t max_pages_in_work = INT32_MAX;  // begun, and not encoded
   int32_t max_steps_in_flight = 1;        // 2: one may be submitted before the last is collected
+  int64_t gpu_memory_budget_bytes = 0;    // that it may hold; 0 on a CPU
 
   int64_t pool_tokens() const { return int64_t{num_blocks} * block_tokens; }
 

@@ -91,8 +91,8 @@ grpc::ServerWriteReactor<v1::WatchStatsResponse>* VlmServiceImpl::WatchStats(
         absl::StrCat("interval_ms is ", interval_ms, "; it must be 0 or lie in [", kMinIntervalMs,
                      ", ", kMaxIntervalMs, "]")));
   }
-  auto call = std::make_shared<WatchStatsCall>(environment_.engine, watchers_,
-                                               absl::Milliseconds(interval_ms));
+  auto call = std::make_shared<WatchStatsCall>(
+      environment_.engine, watchers_, environment_.model.name, absl::Milliseconds(interval_ms));
   call->Start();
   return call.get();
 }

@@ -14,6 +14,16 @@ absl::Status Draining() {
                           "this server is shutting down; watch another one");
 }
 
+void FillMemory(const MemoryGauge& gauge, v1::MemoryUse& use) {
+  use.set_device(gauge.device);
+  use.set_component(gauge.component);
+  use.set_reserved_bytes(static_cast<uint64_t>(gauge.reserved_bytes));
+  use.set_used_bytes(static_cast<uint64_t>(gauge.used_bytes));
+  use.set_peak_start_bytes(static_cast<uint64_t>(gauge.peak_start_bytes));
+  use.set_peak_1m_bytes(static_cast<uint64_t>(gauge.peak_1m_bytes));
+  use.set_peak_5m_bytes(static_cast<uint64_t>(gauge.peak_5m_bytes));
+}
+
 }  // namespace
 
 bool StatsWatchers::Add(std::shared_ptr<WatchStatsCall> call) {
@@ -38,8 +48,9 @@ void StatsWatchers::StopAll() {
   for (const auto& call : calls) call->Stop(Draining());
 }
 
-WatchStatsCall::WatchStatsCall(Engine& engine, StatsWatchers& watchers, absl::Duration interval)
-    : engine_(engine), watchers_(watchers), interval_(interval) {}
+WatchStatsCall::WatchStatsCall(Engine& engine, StatsWatchers& watchers,
+                               const std::string& model_name, absl::Duration interval)
+    : engine_(engine), watchers_(watchers), model_name_(model_name), interval_(interval) {}
 
 void WatchStatsCall::Start() {
   self_ = shared_from_this();
@@ -55,6 +66,7 @@ void WatchStatsCall::Start() {
 
 void WatchStatsCall::Write() {
   response_ = ToProto(engine_.Stats(), engine_.limits());
+  response_.set_model_name(model_name_);
   StartWrite(&response_);
 }
 
@@ -122,16 +134,9 @@ v1::WatchStatsResponse ToProto(const EngineStats& stats, const ExecutorLimits& l
   response.set_finished_total(static_cast<uint64_t>(counts.finished));
   response.set_cancelled_total(static_cast<uint64_t>(counts.cancelled));
   response.set_failed_total(static_cast<uint64_t>(counts.failed));
-  for (const MemoryGauge& gauge : stats.memory) {
-    v1::MemoryUse* use = response.add_memory();
-    use->set_device(gauge.device);
-    use->set_component(gauge.component);
-    use->set_reserved_bytes(static_cast<uint64_t>(gauge.reserved_bytes));
-    use->set_used_bytes(static_cast<uint64_t>(gauge.used_bytes));
-    use->set_peak_start_bytes(static_cast<uint64_t>(gauge.peak_start_bytes));
-    use->set_peak_1m_bytes(static_cast<uint64_t>(gauge.peak_1m_bytes));
-    use->set_peak_5m_bytes(static_cast<uint64_t>(gauge.peak_5m_bytes));
-  }
+  for (const MemoryGauge& gauge : stats.memory) FillMemory(gauge, *response.add_memory());
+  FillMemory(stats.largest_request, *response.mutable_largest_request());
+  response.set_gpu_memory_budget_bytes(static_cast<uint64_t>(limits.gpu_memory_budget_bytes));
   for (const StageMemory& stage : stats.memory_stages) {
     v1::StageMemory* reached = response.add_memory_stages();
     reached->set_stage(stage.stage);

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <set>
+#include <string>
 
 #include "absl/time/time.h"
 #include "glyph/v1/vlm.grpc.pb.h"
@@ -34,8 +35,9 @@ class StatsWatchers {
 class WatchStatsCall : public grpc::ServerWriteReactor<v1::WatchStatsResponse>,
                        public std::enable_shared_from_this<WatchStatsCall> {
  public:
-  // `engine` and `watchers` outlive the call.
-  WatchStatsCall(Engine& engine, StatsWatchers& watchers, absl::Duration interval);
+  // `engine`, `watchers` and `model_name` outlive the call.
+  WatchStatsCall(Engine& engine, StatsWatchers& watchers, const std::string& model_name,
+                 absl::Duration interval);
   // Call once, before the reactor is returned to gRPC.
   void Start();
   // Ends the call with `status`; the first end counts.
@@ -52,6 +54,7 @@ class WatchStatsCall : public grpc::ServerWriteReactor<v1::WatchStatsResponse>,
 
   Engine& engine_;
   StatsWatchers& watchers_;
+  const std::string& model_name_;
   const absl::Duration interval_;
   std::shared_ptr<WatchStatsCall> self_;  // until OnDone
   base::Mutex mutex_;

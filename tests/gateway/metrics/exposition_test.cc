@@ -8,6 +8,8 @@
 #include "gateway/metrics/build_info.h"
 #include "gateway/metrics/gateway_metrics.h"
 #include "gateway/metrics/memory_collector.h"
+#include "gateway/metrics/service_collector.h"
+#include "gateway/metrics/vllm_aliases.h"
 #include "gateway/metrics/vlm_collector.h"
 #include "gmock/gmock.h"
 
@@ -45,6 +47,10 @@ v1::WatchStatsResponse StatsOn(const std::string& device) {
   use.set_peak_start_bytes(45);
   use.set_peak_1m_bytes(43);
   use.set_peak_5m_bytes(44);
+  stats.mutable_largest_request()->set_peak_start_bytes(9);
+  stats.mutable_largest_request()->set_peak_1m_bytes(7);
+  stats.mutable_largest_request()->set_peak_5m_bytes(8);
+  stats.set_model_name("nano");
   return stats;
 }
 
@@ -63,7 +69,8 @@ class ExpositionTest : public ::testing::Test {
   VlmStats stats_;
   VlmCollector vlm_{stats_};
   MemoryCollector memory_{stats_, [] { return ProcessMemory{1000, 2000}; }};
-  Exposition exposition_{{&registry_, &vlm_, &memory_}};
+  ServiceCollector services_{[] { return true; }, [] { return false; }};
+  Exposition exposition_{{&registry_, &vlm_, &memory_, &services_}};
 };
 
 TEST_F(ExpositionTest, CountsRequestsByOutcome) {
@@ -195,9 +202,76 @@ TEST_F(ExpositionTest, ShowsTheStagesThatWereReached) {
   EXPECT_THAT(text, Not(HasSubstr("stage=\"loaded\"")));
 }
 
+TEST_F(ExpositionTest, ShowsTheBudgetOfAGpu) {
+  v1::WatchStatsResponse stats = StatsOn("gpu0");
+  stats.set_gpu_memory_budget_bytes(123456789);
+  stats_.Set(stats);
+  EXPECT_THAT(exposition_.Text(), HasSubstr("glyph_gpu_memory_budget_bytes 123456789\n"));
+}
+
+TEST_F(ExpositionTest, ShowsTheLargestRequest) {
+  stats_.Set(StatsOn("host"));
+
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_largest_request_bytes{window=\"start\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_largest_request_bytes{window=\"1m\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_largest_request_bytes{window=\"5m\"} 8\n"));
+}
+
+TEST_F(ExpositionTest, ShowsWhichServicesAreReady) {
+  const std::string text = exposition_.Text();
+  EXPECT_THAT(text, HasSubstr("glyph_service_ready{service=\"render_service\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("glyph_service_ready{service=\"vlm_service\"} 0\n"));
+}
+
+class VllmAliasesTest : public ExpositionTest {
+ protected:
+  VllmAliases aliases_{stats_, registry_};
+  Exposition aliased_{{&registry_, &aliases_}};
+};
+
+TEST_F(VllmAliasesTest, HasTheFiguresUnderTheNamesOfVllm) {
+  stats_.Set(StatsOn("host"));
+  metrics_.ObserveFirstToken(absl::Seconds(2));
+  metrics_.ObserveInterToken(absl::Milliseconds(40), 4);
+
+  const std::string text = aliased_.Text();
+  for (const char* line : {
+           "vllm:num_requests_running{model_name=\"nano\",engine=\"0\"} 2\n",
+           "vllm:num_requests_waiting{model_name=\"nano\",engine=\"0\"} 3\n",
+           "vllm:kv_cache_usage_perc{model_name=\"nano\",engine=\"0\"} 0.3\n",
+           "# TYPE vllm:prompt_tokens_total counter\n",
+           "vllm:prompt_tokens_total{model_name=\"nano\",engine=\"0\"} 90\n",
+           "vllm:generation_tokens_total{model_name=\"nano\",engine=\"0\"} 0\n",
+           "vllm:prefix_cache_queries_total{model_name=\"nano\",engine=\"0\"} 90\n",
+           "vllm:prefix_cache_hits_total{model_name=\"nano\",engine=\"0\"} 32\n",
+           "vllm:num_preemptions_total{model_name=\"nano\",engine=\"0\"} 2\n",
+           "# TYPE vllm:time_to_first_token_seconds histogram\n",
+           "vllm:time_to_first_token_seconds_sum{model_name=\"nano\",engine=\"0\"} 2\n",
+           "vllm:time_to_first_token_seconds_bucket{model_name=\"nano\",engine=\"0\",le=\"3\"} 1\n",
+           "vllm:inter_token_latency_seconds_count{model_name=\"nano\",engine=\"0\"} 4\n",
+           "\nglyph_time_to_first_token_seconds_sum 2\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("vllm:requests")));
+}
+
+TEST_F(VllmAliasesTest, AreAbsentWhileTheModelIsAway) {
+  metrics_.ObserveFirstToken(absl::Seconds(2));
+  EXPECT_THAT(aliased_.Text(), Not(HasSubstr("vllm:")));
+}
+
+TEST_F(VllmAliasesTest, DivideByNoEmptyCache) {
+  stats_.Set(v1::WatchStatsResponse());
+  EXPECT_THAT(aliased_.Text(),
+              HasSubstr("vllm:kv_cache_usage_perc{model_name=\"\",engine=\"0\"} 0\n"));
+}
+
 TEST_F(ExpositionTest, PassesPromtool) {
   v1::WatchStatsResponse both = StatsOn("host");
   *both.add_memory() = StatsOn("gpu0").memory(0);
+  both.set_gpu_memory_budget_bytes(60);
   AddStage("start", 600, both);
   stats_.Set(both);
   metrics_.ObserveFirstToken(absl::Seconds(1));

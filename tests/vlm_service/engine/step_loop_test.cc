@@ -285,7 +285,7 @@ TEST_F(StepLoopTest, CountsWhatItDid) {
   EXPECT_GE(stats.counts.steps, 4);
   std::vector<std::string> components;
   for (const MemoryGauge& gauge : stats.memory) components.push_back(gauge.component);
-  EXPECT_THAT(components, ElementsAre("process", "vision", "weights"));
+  EXPECT_THAT(components, ElementsAre("kv", "process", "vision", "weights"));
 }
 
 }  // namespace

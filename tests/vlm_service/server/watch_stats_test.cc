@@ -78,11 +78,27 @@ TEST_F(WatchStatsTest, NamesTheStagesOfAGpu) {
   EXPECT_EQ(response.memory_stages(1).bytes(), 900u);
 }
 
-TEST_F(WatchStatsTest, TellsNoStagesWithoutAGpu) {
+TEST_F(WatchStatsTest, TellsTheBudgetOfAGpu) {
+  const ExecutorLimits limits = {.gpu_memory_budget_bytes = int64_t{22} << 30};
+  EXPECT_EQ(ToProto(EngineStats(), limits).gpu_memory_budget_bytes(), uint64_t{22} << 30);
+}
+
+TEST_F(WatchStatsTest, TellsNoStagesAndNoBudgetWithoutAGpu) {
   ASSERT_TRUE(Ask(stub(), StartRequest("?", 1, 6), {RenderedPage(0, 56, 84)}).status.ok());
   v1::WatchStatsResponse stats;
   ASSERT_TRUE(FirstOf(0, stats).ok());
   EXPECT_EQ(stats.memory_stages_size(), 0);
+  EXPECT_EQ(stats.gpu_memory_budget_bytes(), 0u);
+}
+
+TEST_F(WatchStatsTest, NamesTheModelAndTellsTheLargestRequest) {
+  ASSERT_TRUE(Ask(stub(), StartRequest("?", 1, 6), {RenderedPage(0, 56, 84)}).status.ok());
+  v1::WatchStatsResponse stats;
+  ASSERT_TRUE(FirstOf(0, stats).ok());
+  EXPECT_EQ(stats.model_name(), "test");
+  // The fake's pages and KV cache cost a byte a token.
+  EXPECT_GE(stats.largest_request().peak_start_bytes(), 16u + 6u);
+  EXPECT_EQ(stats.largest_request().peak_1m_bytes(), stats.largest_request().peak_start_bytes());
 }
 
 TEST_F(WatchStatsTest, RepeatsAtItsInterval) {
