@@ -5,6 +5,8 @@
 
 #include <span>
 
+#include "render_service/text/joiners.h"
+
 namespace glyph::render {
 namespace {
 
@@ -18,6 +20,7 @@ bool HasAll(hb_font_t* face, std::span<const DisplayCharacter> characters) {
   if (!Has(face, characters[0].code_point)) return false;
   hb_codepoint_t base = characters[0].code_point;
   for (const DisplayCharacter& character : characters.subspan(1)) {
+    if (IsJoiner(character.code_point)) continue;  // fonts need not have it
     hb_codepoint_t composed = 0;
     if (hb_unicode_compose(hb_unicode_funcs_get_default(), base, character.code_point, &composed) !=
             0 &&
@@ -36,6 +39,7 @@ bool Extends(const DisplayCharacter& character) {
   switch (u_getIntPropertyValue(static_cast<UChar32>(character.code_point),
                                 UCHAR_GRAPHEME_CLUSTER_BREAK)) {
     case U_GCB_EXTEND:
+    case U_GCB_ZWJ:
     case U_GCB_SPACING_MARK:
     case U_GCB_V:
     case U_GCB_T:

@@ -73,7 +73,7 @@ std::optional<PlainGlyph> ShapeAlone(char16_t code_point, TextShaper& shaper) {
   size_t length = 0;
   U8_APPEND_UNSAFE(utf8, length, code_point);
   DisplayText text;
-  FillDisplayText({utf8, length}, 0, length, 1, text);
+  FillDisplayText({utf8, length}, 0, length, 1, Joiners::kBoxes, text);
   ShapedText shaped;
   shaper.Shape(text, {}, shaped);
   if (text.characters.size() != 1 || text.characters[0].is_box || shaped.clusters.size() != 1) {

@@ -29,6 +29,7 @@ bool IsRightToLeft(UChar32 c) {
 bool Extends(UChar32 c) {
   switch (u_getIntPropertyValue(c, UCHAR_GRAPHEME_CLUSTER_BREAK)) {
     case U_GCB_EXTEND:
+    case U_GCB_ZWJ:
     case U_GCB_SPACING_MARK:
     case U_GCB_V:
     case U_GCB_T:
@@ -47,7 +48,7 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
       code_point < basic_.size() ? glyphs_.Find(static_cast<char16_t>(code_point)) : nullptr;
   const bool has_script = HasScript(c);
   unsigned traits = kKnown;
-  if (plain != nullptr) traits |= kPlain;
+  if (plain != nullptr) traits |= kPlain | kAnyScript;
   if (plain != nullptr && plain->break_class == BreakClass::kIdeograph) traits |= kIdeograph;
   if (plain != nullptr || (has_script && !Extends(c))) traits |= kBegins;
   if (has_script) traits |= kHasScript;
@@ -59,8 +60,7 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
 }
 
 uint16_t ShapingUnits::TraitsOf(const DisplayCharacter& character) {
-  // A hex box is the same under any script.
-  if (character.is_box) return kKnown | kBegins | kHasScript;
+  if (character.is_box) return kKnown | kAnyScript | kBegins;
   if (character.code_point >= basic_.size()) return Learn(character.code_point);
   uint16_t& traits = basic_[character.code_point];
   if (traits == 0) traits = Learn(character.code_point);
@@ -73,7 +73,7 @@ ShapingUnits::State ShapingUnits::Continue(State state, size_t begin, size_t end
     state.is_plain = state.is_plain && (traits & kPlain) != 0;
     // A mark is drawn with its base if that has a script of its own or takes the mark's.
     const bool is_script_here = (traits & kHasScript) != 0 && (traits & kBegins) != 0;
-    if (!state.has_script && !is_script_here && (traits & kPlain) == 0) {
+    if (!state.has_script && !is_script_here && (traits & kAnyScript) == 0) {
       state.depends_on_left = true;
     }
     state.has_script = state.has_script || is_script_here;

@@ -35,12 +35,13 @@ class ShapingUnits {
     kKnown = 1,
     kPlain = 2,
     kIdeograph = 4,   // plain, and an ideograph to line breaking
-    kBegins = 8,      // stands apart from a space before it
-    kHasScript = 16,  // not common to scripts and not that of the character before
-    kOpens = 32,      // a pair; Pango gives the closing one the script of this
-    kCloses = 64,
-    kRtl = 128,
-    kNoUnits = 256,  // may look different at the end of a text
+    kAnyScript = 8,   // plain or a hex box: the same under any script
+    kBegins = 16,     // stands apart from a space before it
+    kHasScript = 32,  // not common to scripts and not that of the character before
+    kOpens = 64,      // a pair; Pango gives the closing one the script of this
+    kCloses = 128,
+    kRtl = 256,
+    kNoUnits = 512,  // may look different at the end of a text
   };
   // What is known of a unit from its begin up to some character.
   struct State {

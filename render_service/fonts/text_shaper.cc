@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "render_service/fonts/face_chooser.h"
 #include "render_service/fonts/hex_box_size.h"
+#include "render_service/text/joiners.h"
 
 namespace glyph::render {
 namespace {
@@ -79,6 +80,8 @@ struct AdvanceScale {
   double units_per_px = 1;
 };
 
+bool LeavesNoInk(char32_t code_point) { return IsWhiteSpace(code_point) || IsJoiner(code_point); }
+
 // Appends the glyphs of one cluster to `out`, hex boxes in the place of those the font lacks, so
 // that nothing vanishes. Returns the advance.
 int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayCharacter& first,
@@ -89,6 +92,7 @@ int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayChara
     const PangoGlyphInfo& info = glyphs[i];
     if ((info.glyph & PANGO_GLYPH_UNKNOWN_FLAG) != 0) {
       const uint32_t code_point = info.glyph & ~PANGO_GLYPH_UNKNOWN_FLAG;
+      if (IsJoiner(code_point)) continue;  // its neighbours show what it did
       out.glyphs.push_back({.id = code_point, .x = pen, .is_box = true});
       pen += scale.FromPixels(HexBoxAdvance(code_point));
       continue;
@@ -100,7 +104,7 @@ int32_t AppendGlyphs(const PangoGlyphInfo* glyphs, int count, const DisplayChara
     }
     pen += scale.FromPango(info.geometry.width);
   }
-  if (out.glyphs.size() == before && (first.is_box || !IsWhiteSpace(first.code_point))) {
+  if (out.glyphs.size() == before && (first.is_box || !LeavesNoInk(first.code_point))) {
     out.glyphs.push_back({.id = first.code_point, .is_box = true});
     return scale.FromPixels(HexBoxAdvance(first.code_point));
   }

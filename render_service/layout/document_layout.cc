@@ -24,7 +24,7 @@ Shaper& ShaperOf(TextShaper& shaper, LearnedFont* learned) {
 UpstreamAdvances AdvancesOf(TextShaper& shaper) {
   DisplayText text;
   ShapedText shaped;
-  FillDisplayText(" ", 0, 1, 1, text);
+  FillDisplayText(" ", 0, 1, 1, Joiners::kBoxes, text);
   shaper.Shape(text, {}, shaped);
   return {.space = static_cast<uint32_t>(shaped.clusters.at(0).advance),
           .missing = static_cast<uint32_t>(shaper.missing_advance())};
@@ -107,8 +107,8 @@ size_t DocumentLayout::LayOutWindow(TextShaper& shaper, LearnedFont* learned) {
 }
 
 size_t DocumentLayout::LayOutShaped(Shaper& shaper) {
-  const size_t window_end =
-      FillDisplayText(source_.bytes(), position_, hard_line_.end, kWindowCharacters, display_);
+  const size_t window_end = FillDisplayText(source_.bytes(), position_, hard_line_.end,
+                                            kWindowCharacters, profile_.joiners, display_);
   shaper.Shape(display_, paragraph_, shaped_);
   if (styler_) styler_->ApplyGrid(position_, window_end, display_, shaped_);
   const std::span<const ShapedCluster> clusters = shaped_.clusters;
@@ -193,7 +193,8 @@ bool DocumentLayout::FillUpstream(TextShaper& shaper, LearnedFont* learned) {
     position_ = plain_.source(plain_.size());
     return true;
   }
-  position_ = FillDisplayText(source, position_, hard_line_.end, kWindowCharacters, display_);
+  position_ = FillDisplayText(source, position_, hard_line_.end, kWindowCharacters, Joiners::kBoxes,
+                              display_);
   ShaperOf(shaper, learned).Shape(display_, {}, shaped_);
   upstream_.Fill(source, display_, shaped_, *advances_);
   return false;

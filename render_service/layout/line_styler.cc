@@ -33,6 +33,7 @@ LineStyler::LineStyler(const SourceText& source, const RenderProfile& profile, b
       text_width_px_(profile.text_width_px()),
       em_px_(static_cast<int>(std::lround(profile.font.size_px))),
       auto_direction_(profile.auto_direction),
+      joiners_(profile.joiners),
       reader_(source.bytes(), source.content_begin()) {
   marker_.has_clusters = has_clusters;
 }
@@ -51,7 +52,7 @@ bool LineStyler::Next(Shaper& shaper, TextOddities& oddities) {
   num_blank_lines_ = line_.kind == LineKind::kBlank && !has_marker_ ? num_blank_lines_ + 1 : 0;
   if (IsTableRow(line_.kind) && line_.begins_block && styles_.table_column_max_px > 0) {
     columns_ = TableColumns(source_, line_, reader_, shaper, styles_.table_column_max_px,
-                            styles_.table_gap_px, text_width_px_ - left_px_);
+                            styles_.table_gap_px, text_width_px_ - left_px_, joiners_);
   }
   return true;
 }
@@ -81,8 +82,8 @@ void LineStyler::PlaceMarker(Shaper& shaper, TextOddities& oddities) {
       max_left_px);
   if (line_.content_begin > line_.hard.begin) {
     DisplayText text;
-    const size_t end =
-        FillDisplayText(source_, line_.hard.begin, line_.content_begin, kMaxMarkerCharacters, text);
+    const size_t end = FillDisplayText(source_, line_.hard.begin, line_.content_begin,
+                                       kMaxMarkerCharacters, joiners_, text);
     ShapedText shaped;
     shaper.Shape(text, paragraph_, shaped);
     const LineSpan span = VisiblePart(shaped);

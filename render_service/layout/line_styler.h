@@ -44,6 +44,7 @@ class LineStyler {
   const int text_width_px_;
   const int em_px_;
   const bool auto_direction_;
+  const Joiners joiners_;
   StructureReader reader_;
   StructuredLine line_;
   size_t begin_ = 0;

@@ -89,6 +89,7 @@ std::string CanonicalText(const RenderProfile& p) {
     absl::StrAppend(&text, "fallback_font=", face.face_index, " ", face.family, "\n");
   }
   if (p.font.heading) absl::StrAppend(&text, "heading_font=", p.font.heading->face_index, "\n");
+  if (p.joiners == Joiners::kShaped) absl::StrAppend(&text, "joiners=shaped\n");
   if (p.auto_direction) absl::StrAppend(&text, "base_direction=auto\n");
   if (!p.styles) return text;
   const TextStyles& styles = *p.styles;

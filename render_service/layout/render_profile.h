@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "render_service/fonts/font_style.h"
+#include "render_service/text/display_text.h"
 
 namespace glyph::render {
 
@@ -72,6 +73,7 @@ struct RenderProfile {
   // Under kUnicode: paragraphs go as their first letter does; those from right to left are aligned
   // right. Otherwise all go from left to right.
   bool auto_direction = false;
+  Joiners joiners = Joiners::kBoxes;  // not under kUpstream
   PageHeights heights = PageHeights::kEqual;
   ToGrid to_grid = ToGrid::kPad;
   // Pages end this far from their ink at the right, the last one at the bottom too; 0: they do not.

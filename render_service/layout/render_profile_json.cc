@@ -213,6 +213,8 @@ void ReadGeometry(KeyReader& keys, RenderProfile& profile) {
   profile.wrap = kWraps[keys.Choice("wrap_mode", {"spaces", "unicode", "upstream"})];
   profile.newline_mark = keys.Choice("newline_mark", {false, true}) == 1;
   profile.auto_direction = keys.Choice("base_direction", {"ltr", "auto"}) == 1;
+  profile.joiners =
+      keys.Choice("joiners", {"boxes", "shaped"}) == 0 ? Joiners::kBoxes : Joiners::kShaped;
   profile.heights = keys.Choice("page_heights", {"equal", "content"}) == 0 ? PageHeights::kEqual
                                                                            : PageHeights::kContent;
 }
@@ -269,6 +271,9 @@ absl::Status CheckModes(const RenderProfile& profile, bool has_styles) {
   }
   if (profile.auto_direction && profile.wrap != WrapMode::kUnicode) {
     return Invalid("the \"base_direction\" \"auto\" needs the \"wrap_mode\" \"unicode\"");
+  }
+  if (profile.joiners == Joiners::kShaped && is_upstream) {
+    return Invalid("the \"joiners\" \"shaped\" cannot go with the \"wrap_mode\" \"upstream\"");
   }
   if (has_styles && is_upstream) {
     return Invalid("\"styles\" cannot go with the \"wrap_mode\" \"upstream\"");

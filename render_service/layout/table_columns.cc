@@ -8,7 +8,7 @@ namespace glyph::render {
 
 TableColumns::TableColumns(std::string_view source, const StructuredLine& first,
                            StructureReader reader, Shaper& shaper, int column_max_px, int gap_px,
-                           int width_px)
+                           int width_px, Joiners joiners)
     : gap_px_(gap_px) {
   DisplayText text;
   ShapedText shaped;
@@ -20,7 +20,7 @@ TableColumns::TableColumns(std::string_view source, const StructuredLine& first,
           source.substr(line->content_begin, line->hard.end - line->content_begin));
     }
     const size_t end =
-        FillDisplayText(source, line->content_begin, line->hard.end, kMaxRowCharacters, text);
+        FillDisplayText(source, line->content_begin, line->hard.end, kMaxRowCharacters, joiners, text);
     if (end == line->hard.end) {
       shaper.Shape(text, {}, shaped);
       const std::vector<Cell> cells = Measure(source, *line, text, shaped);

@@ -24,7 +24,7 @@ class TableColumns {
   // The columns of the table that begins with `first`, which `reader` has just read: as wide as
   // their widest cell, but at most `column_max_px`. None when they do not fit `width_px`.
   TableColumns(std::string_view source, const StructuredLine& first, StructureReader reader,
-               Shaper& shaper, int column_max_px, int gap_px, int width_px);
+               Shaper& shaper, int column_max_px, int gap_px, int width_px, Joiners joiners);
 
   bool empty() const { return widths_px_.empty(); }
 

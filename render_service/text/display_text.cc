@@ -4,6 +4,7 @@
 #include <unicode/utf8.h>
 
 #include "render_service/text/decode.h"
+#include "render_service/text/joiners.h"
 
 namespace glyph::render {
 namespace {
@@ -47,6 +48,18 @@ class DisplayWriter {
  public:
   // `marks_before` marks precede the first character in the source.
   DisplayWriter(DisplayText& out, int marks_before) : out_(out), marks_in_run_(marks_before) {}
+
+  // The last character as it is drawn; 0: none, or a box.
+  char32_t last() const {
+    return out_.characters.empty() || out_.characters.back().is_box
+               ? 0
+               : out_.characters.back().code_point;
+  }
+
+  // Adds an invisible character that changes how the one before it looks.
+  void AddJoiner(char32_t code_point, uint32_t source_begin, uint32_t source_end) {
+    Append({.code_point = code_point, .source_begin = source_begin, .source_end = source_end});
+  }
 
   void Add(char32_t code_point, uint32_t source_begin, uint32_t source_end) {
     switch (Classify(code_point)) {
@@ -104,7 +117,7 @@ class DisplayWriter {
 }  // namespace
 
 size_t FillDisplayText(std::string_view source, size_t begin, size_t end, size_t max_characters,
-                       DisplayText& out) {
+                       Joiners joiners, DisplayText& out) {
   out.utf8.clear();
   out.characters.clear();
   DisplayWriter writer(out, CountMarksBefore(source, begin));
@@ -116,6 +129,11 @@ size_t FillDisplayText(std::string_view source, size_t begin, size_t end, size_t
     i += character.length;
     const auto last = static_cast<uint32_t>(i);
     const std::string_view shown = ShownInPlaceOf(character.code_point);
+    if (joiners == Joiners::kShaped && IsJoiner(character.code_point) &&
+        Joins(writer.last(), character.code_point, i < end ? DecodeAt(line, i).code_point : 0)) {
+      writer.AddJoiner(character.code_point, first, last);
+      continue;
+    }
     if (shown.empty()) {
       writer.Add(character.code_point, first, last);
       continue;

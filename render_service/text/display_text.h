@@ -27,18 +27,22 @@ struct DisplayCharacter {
   bool is_capped_mark = false;  // a mark beyond kMaxMarksOnBase
 };
 
-// A stretch of one hard line, ready for shaping: no control and no invisible characters, no tabs,
-// no long runs of marks.
+// A stretch of one hard line, ready for shaping: no control and no invisible characters but those
+// that shaping takes, no tabs, no long runs of marks.
 struct DisplayText {
   std::string utf8;
   std::vector<DisplayCharacter> characters;  // logical order
 };
 
+// Joiners and variation selectors: hex boxes as all invisible characters, or what they are where
+// they change how their neighbours look (text/joiners.h).
+enum class Joiners { kBoxes, kShaped };
+
 // Replaces `out` by the display form of source[begin, end), which lies in one hard line or shows
 // its line feeds; stops after about `max_characters` (at most 4 more). Returns the source offset
 // reached.
 size_t FillDisplayText(std::string_view source, size_t begin, size_t end, size_t max_characters,
-                       DisplayText& out);
+                       Joiners joiners, DisplayText& out);
 
 // White_Space of the Unicode character database: leaves no ink.
 bool IsWhiteSpace(char32_t code_point);

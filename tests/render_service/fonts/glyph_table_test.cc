@@ -80,7 +80,7 @@ TEST_F(GlyphTableTest, TellsWhatTheShaperTellsInAnyNeighbourhood) {
     }
     const std::string utf8 = ToUtf8(characters);
     DisplayText text;
-    FillDisplayText(utf8, 0, utf8.size(), characters.size(), text);
+    FillDisplayText(utf8, 0, utf8.size(), characters.size(), Joiners::kBoxes, text);
     ShapedText shaped;
     shaper_->Shape(text, {}, shaped);
     ASSERT_EQ(shaped.clusters.size(), characters.size());

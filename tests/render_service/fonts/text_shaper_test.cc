@@ -19,7 +19,7 @@ const FontStyle kStyle = {"Noto Sans CJK SC", "NotoSansCJK-Regular.ttc", 2, 14,
 class TextShaperTest : public ::testing::Test {
  protected:
   ShapedText Shape(std::string_view source) {
-    FillDisplayText(source, 0, source.size(), 1000, text_);
+    FillDisplayText(source, 0, source.size(), 1000, Joiners::kShaped, text_);
     ShapedText shaped;
     shaper_->Shape(text_, {}, shaped);
     return shaped;
@@ -109,7 +109,7 @@ class FallbackTest : public ::testing::Test {
   // The faces of the glyphs of `source` in logical order; 99: a hex box.
   std::vector<uint32_t> Faces(std::string_view source, const ParagraphStyle& paragraph = {}) {
     DisplayText text;
-    FillDisplayText(source, 0, source.size(), 1000, text);
+    FillDisplayText(source, 0, source.size(), 1000, Joiners::kShaped, text);
     ShapedText shaped;
     shaper_->Shape(text, paragraph, shaped);
     std::vector<uint32_t> faces;

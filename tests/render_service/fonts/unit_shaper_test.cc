@@ -89,7 +89,7 @@ class UnitShaperTest : public ::testing::Test {
  protected:
   void ExpectSame(const std::string& source, const ParagraphStyle& paragraph) {
     DisplayText text;
-    FillDisplayText(source, 0, source.size(), 4096, text);
+    FillDisplayText(source, 0, source.size(), 4096, Joiners::kShaped, text);
     ShapedText expected, actual;
     shaper_->Shape(text, paragraph, expected);
     learned_.units.Shape(text, paragraph, actual);

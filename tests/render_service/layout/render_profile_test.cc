@@ -99,7 +99,7 @@ TEST(RenderProfileTest, HashesEveryValueThatChangesPages) {
       {"margin_left_px", 31},      {"margin_right_px", 25},     {"margin_top_px", {15, 20}},
       {"margin_bottom_px", 1},     {"page_width_px", 533},      {"page_height_multiple", 56},
       {"page_height_min_px", 84},  {"page_height_max_px", 308}, {"max_lines", 12},
-      {"wrap_mode", "unicode"},    {"page_heights", "content"}};
+      {"wrap_mode", "unicode"},    {"page_heights", "content"}, {"joiners", "shaped"}};
   for (const auto& [key, value] : changes.items()) {
     nlohmann::json json = Nano();
     json[key] = value;

@@ -11,9 +11,10 @@ namespace {
 constexpr char kAcute[] = "\xCC\x81";
 constexpr char kDottedCircle[] = "\xE2\x97\x8C";
 
-DisplayText Fill(std::string_view source, size_t max_characters = 1000) {
+DisplayText Fill(std::string_view source, size_t max_characters = 1000,
+                 Joiners joiners = Joiners::kBoxes) {
   DisplayText out;
-  FillDisplayText(source, 0, source.size(), max_characters, out);
+  FillDisplayText(source, 0, source.size(), max_characters, joiners, out);
   return out;
 }
 
@@ -31,6 +32,28 @@ int64_t CountBoxes(const DisplayText& text) {
 int64_t CountCapped(const DisplayText& text) {
   return std::count_if(text.characters.begin(), text.characters.end(),
                        [](const DisplayCharacter& c) { return c.is_capped_mark; });
+}
+
+// After a virama, between letters that join, in emoji, after an ideograph.
+TEST(DisplayTextTest, KeepsJoinersWhereTheyChangeSomething) {
+  for (const char* text :
+       {"\u0DB4\u0DCA\u200D\u0DBB", "\u0D28\u0D4D\u200D", "\u0915\u094D\u200C\u0937",
+        "\u0645\u06CC\u200C\u062E", "\u0645\u0650\u200D\u062E", "\U0001F469\u200D\U0001F680",
+        "\u2764\uFE0F\u200D\U0001F525", "1\uFE0F\u20E3", "\u2764\uFE0E", "\u8FBB\U000E0100"}) {
+    EXPECT_EQ(CountBoxes(Fill(text, 1000, Joiners::kShaped)), 0) << text;
+    EXPECT_EQ(Fill(text, 1000, Joiners::kShaped).utf8, text);
+    EXPECT_GT(CountBoxes(Fill(text)), 0) << text;
+  }
+}
+
+TEST(DisplayTextTest, ShowsJoinersThatDoNothing) {
+  for (const char* text : {"\u200D", "a\u200Db", "\u0645\u200C", "\u0627\u200D\u0645",
+                           "\u0915\u200D\u0937", "a\uFE0F", "\U0001F469\u200Da", "a\U000E0100",
+                           "\x01\u200D\u0645", "a\u200Bb", "a\u00ADb", "\u4E2D\u200D\u4E2D"}) {
+    EXPECT_EQ(CountBoxes(Fill(text, 1000, Joiners::kShaped)), CountBoxes(Fill(text))) << text;
+  }
+  const DisplayText run = Fill("\u0915\u094D" + Repeat("\u200D", 100), 1000, Joiners::kShaped);
+  EXPECT_EQ(CountBoxes(run), 99);
 }
 
 TEST(DisplayTextTest, TurnsATabIntoFourSpacesOfOneSourceByte) {
@@ -90,7 +113,7 @@ TEST(DisplayTextTest, CountsCappedMarksOnceWhenAWindowBeginsInsideARun) {
   DisplayText text;
   int64_t capped = 0;
   for (size_t i = 0; i < source.size();) {
-    i = FillDisplayText(source, i, source.size(), 3, text);
+    i = FillDisplayText(source, i, source.size(), 3, Joiners::kBoxes, text);
     capped += CountCapped(text);
   }
   EXPECT_EQ(capped, 20 - kMaxMarksOnBase);
@@ -98,9 +121,9 @@ TEST(DisplayTextTest, CountsCappedMarksOnceWhenAWindowBeginsInsideARun) {
 
 TEST(DisplayTextTest, StopsAtTheWindowAndAtTheEnd) {
   DisplayText text;
-  EXPECT_EQ(FillDisplayText("abcdef", 1, 5, 3, text), 4u);
+  EXPECT_EQ(FillDisplayText("abcdef", 1, 5, 3, Joiners::kBoxes, text), 4u);
   EXPECT_EQ(text.utf8, "bcd");
-  EXPECT_EQ(FillDisplayText("abcdef", 4, 5, 3, text), 5u);
+  EXPECT_EQ(FillDisplayText("abcdef", 4, 5, 3, Joiners::kBoxes, text), 5u);
   EXPECT_EQ(text.utf8, "e");
 }
 

@@ -9,10 +9,11 @@
 namespace glyph::render {
 namespace {
 
-void CheckDisplay(std::string_view text, const HardLine& line, size_t max_characters) {
+void CheckDisplay(std::string_view text, const HardLine& line, size_t max_characters,
+                  Joiners joiners) {
   DisplayText display;
   for (size_t begin = line.begin; begin < line.end;) {
-    const size_t reached = FillDisplayText(text, begin, line.end, max_characters, display);
+    const size_t reached = FillDisplayText(text, begin, line.end, max_characters, joiners, display);
     GLYPH_CHECK(reached > begin && reached <= line.end);
     GLYPH_CHECK(display.characters.size() <= max_characters + 4);
     uint32_t source = static_cast<uint32_t>(begin), utf8 = 0;
@@ -48,7 +49,8 @@ void CheckText(const SourceText& source, size_t max_characters) {
     const HardLine line = ReadHardLine(text, begin);
     GLYPH_CHECK(line.begin == begin && line.end >= begin && line.next > begin &&
                 line.next >= line.end);
-    CheckDisplay(text, line, max_characters);
+    CheckDisplay(text, line, max_characters, Joiners::kBoxes);
+    CheckDisplay(text, line, max_characters, Joiners::kShaped);
     begin = line.next;
   }
 }
