@@ -38,7 +38,7 @@ void TokenBucket::Spend(int64_t count, SteadyTime now) {
 
 void TokenBucket::SetPerMinute(int64_t per_minute, SteadyTime now) {
   Refill(now);
-  const int64_t spent = capacity() - balance_;
+  const int64_t spent = per_minute_ == 0 ? 0 : capacity() - balance_;
   per_minute_ = per_minute;
   balance_ = capacity() - spent;
 }

@@ -79,5 +79,27 @@ TEST_F(RequestGateTest, MakesDifferentIdsForRequestsWithoutOne) {
   EXPECT_NE(first->request_id(), second->request_id());
 }
 
+TEST_F(RequestGateTest, CountsForTheCallerWhatItLetsInOnly) {
+  KeyMetrics key_metrics(registry_);
+  const auto alice = std::make_shared<KeyAccount>(
+      "alice", KeyLimits{.in_flight = 2, .requests_per_minute = 3}, [] { return SteadyTime(); },
+      key_metrics);
+  RequestGate gate(2, metrics_);
+  const auto reason = [&gate, &alice](const std::string& id) {
+    return rpc::GetErrorDetails(gate.Admit(id, alice).status()).reason;
+  };
+  {
+    const auto first = gate.Admit("a", alice);
+    EXPECT_EQ(first->caller(), alice);
+    EXPECT_EQ(reason("a"), "REQUEST_ID_IN_USE");
+    const auto second = gate.Admit("b", alice);
+    EXPECT_EQ(reason("c"), "GATEWAY_FULL");
+  }
+  EXPECT_EQ(reason("a"), "");  // the third
+  EXPECT_EQ(reason("a"), "KEY_QUOTA");
+  EXPECT_EQ(gate.num_in_flight(), 0);
+  EXPECT_TRUE(gate.Admit("a", nullptr).ok());
+}
+
 }  // namespace
 }  // namespace glyph::gateway
