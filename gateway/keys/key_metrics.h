@@ -6,7 +6,7 @@
 
 namespace glyph::gateway {
 
-// What keys are counted by (gateway/README.md, "Metrics"). Labels are bounded: names come from the
+// What keys are counted by (README.md has the series). Labels are bounded: names come from the
 // key file. The registry outlives it. Thread-safe.
 class KeyMetrics {
  public:
