@@ -142,6 +142,32 @@ class HttpTest(unittest.TestCase):
         self.assertAlmostEqual(wait_s, (used - 100) * 60 / 100, delta=15)  # as long as the debt takes
 
 
+    def test_every_wrong_header_is_refused(self):
+        key = keys["alice"]
+        for headers, expected in (
+                ("", b"key_missing"), (f"Authorization: Basic {key}", b"key_missing"),
+                (f"Authorization: {key}", b"key_missing"), ("Authorization: Bearer", b"key_missing"),
+                (f"X-Api-Key: {key}", b"key_missing"), (f"Cookie: Authorization=Bearer {key}", b"key_missing"),
+                (f"Authorization: Bearer {key[:-1]}", b"key_unknown"),
+                (f"Authorization: Bearer {key}{key}", b"key_unknown"),
+                ("Authorization: Bearer " + "k" * 10_000, b"key_unknown"),
+                (f"Authorization: Bearer {key}\r\nAuthorization: Bearer {key}", b"key_unknown"),
+                (f"Authorization: Bearer {key}\0", b"bad_request")):
+            with socket.create_connection(("127.0.0.1", stack.gateway.port("http"))) as connection:
+                connection.settimeout(10)
+                head = ("GET /v1/models HTTP/1.1", "Host: localhost", "Connection: close", headers)
+                connection.sendall("".join(f"{line}\r\n" for line in head if line).encode() + b"\r\n")
+                reply = connection.makefile("rb").read()
+            status = b"HTTP/1.1 400 " if expected == b"bad_request" else b"HTTP/1.1 401 "
+            self.assertTrue(reply.startswith(status), (headers, reply))
+            self.assertIn(expected, reply, headers)
+
+    def test_pages_of_other_origins_are_refused(self):
+        with self.assertRaises(openai.PermissionDeniedError) as caught:
+            api(keys["alice"]).models.list(extra_headers={"origin": "https://evil.example"})
+        self.assertEqual(caught.exception.code, "origin_not_allowed")
+
+
 class GrpcTest(unittest.TestCase):
     def test_asks_for_a_key_too(self):
         self.assertEqual(ask("").reason, "KEY_MISSING")
