@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include <chrono>
 #include <set>
 #include <utility>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "gateway/http/metrics_handler.h"
 #include "gateway/http/request_body.h"
 #include "gateway/http/routes.h"
+#include "gateway/keys/key_file_watch.h"
+#include "gateway/keys/key_ring.h"
 #include "gateway/metrics/build_info.h"
 #include "gateway/metrics/memory_collector.h"
 #include "gateway/metrics/service_collector.h"
@@ -32,14 +35,22 @@ namespace {
 // What all AskStream calls may hold together while they are uploaded.
 constexpr size_t kInputBudgetBytes = size_t{1} << 30;
 
+bool IsLoopback(const std::string& host) { return absl::StartsWith(host, "127.") || host == "::1"; }
+
 absl::Status CheckHost(const GatewayOptions& options) {
-  const bool loopback = absl::StartsWith(options.host, "127.") || options.host == "::1";
-  if (loopback || options.insecure) return absl::OkStatus();
+  if (IsLoopback(options.host) || !options.key_file.empty() || options.insecure) {
+    return absl::OkStatus();
+  }
   return rpc::InvalidArgument(
       "HOST_NOT_LOOPBACK", "host",
       absl::StrCat("--host ", options.host,
-                   " is not a loopback address, and this version neither authenticates clients nor "
-                   "encrypts; listen on 127.0.0.1 behind a proxy, or add --insecure"));
+                   " is not a loopback address, and without --key-file everybody may ask; give "
+                   "one, listen on 127.0.0.1 behind a proxy, or add --insecure"));
+}
+
+// Metrics ask nobody for a key: where keys guard the rest, they stay on this machine.
+std::string MetricsHost(const GatewayOptions& options) {
+  return IsLoopback(options.host) || options.insecure ? options.host : "127.0.0.1";
 }
 
 absl::Status CheckAddress(const char* flag, const std::string& address) {
@@ -62,6 +73,8 @@ struct Gateway::Parts {
       : render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
         vlm_channel(MakeUpstreamChannel(options.vlm_address, StreamWindow::kSmall)),
         metrics(registry),
+        key_metrics(registry),
+        keys(std::chrono::steady_clock::now, key_metrics),
         vlm_collector(stats),
         memory_collector(stats, ReadProcessMemory),
         service_collector([this] { return readiness.ready(Upstream::kRender); },
@@ -75,6 +88,7 @@ struct Gateway::Parts {
         gate(options.max_requests, metrics),
         input_budget(kInputBudgetBytes),
         service(ServerServices{.flow = {render, vlm, profiles, metrics, absl::Now},
+                               .keys = keys,
                                .gate = gate,
                                .models = models,
                                .readiness = readiness,
@@ -84,8 +98,8 @@ struct Gateway::Parts {
                                .vlm_address = options.vlm_address}),
         api({{render, vlm, profiles, metrics, absl::Now}, gate, models}),
         allowed_hosts(options.allowed_hosts),
-        public_routes(ApiRoutes(api, readiness), &allowed_hosts),
-        metrics_routes({{"GET", "/metrics", AtOnce(MetricsHandler(exposition))}}) {
+        public_routes(ApiRoutes(api, readiness), {&allowed_hosts, &keys}),
+        metrics_routes({{"GET", "/metrics", Access::kOpen, AtOnce(MetricsHandler(exposition))}}) {
     RegisterBuildInfo(registry);
   }
   ~Parts() {
@@ -104,6 +118,8 @@ struct Gateway::Parts {
   const std::shared_ptr<grpc::Channel> render_channel, vlm_channel;
   prometheus::Registry registry;
   GatewayMetrics metrics;
+  KeyMetrics key_metrics;
+  KeyRing keys;
   VlmStats stats;
   VlmCollector vlm_collector;
   MemoryCollector memory_collector;
@@ -121,6 +137,7 @@ struct Gateway::Parts {
   const ApiServices api;
   const std::set<std::string> allowed_hosts;
   Routes public_routes, metrics_routes;
+  std::unique_ptr<KeyFileWatch> key_file_watch;  // null without a key file
   std::unique_ptr<HttpServer> public_http, metrics_http;
   std::unique_ptr<rpc::ServerRunner> grpc_server;
   std::unique_ptr<UpstreamWatch> watch;
@@ -132,23 +149,31 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& op
   GLYPH_RETURN_IF_ERROR(CheckAddress("vlm", options.vlm_address));
   auto owned = std::make_unique<Parts>(options);
   Parts& parts = *owned;
+  if (!options.key_file.empty()) {
+    GLYPH_ASSIGN_OR_RETURN(parts.key_file_watch,
+                           KeyFileWatch::Start(options.key_file, parts.keys, parts.key_metrics));
+  }
   HttpServerOptions http;
-  http.host = options.host;
   const auto serve_http = [&http](int port, const Routes& routes) {
     http.port = port;
-    return HttpServer::Start(http,
-                             [&routes](HttpRequest request, std::shared_ptr<HttpReply> reply) {
-                               return routes.Start(std::move(request), std::move(reply));
-                             });
+    return HttpServer::Start(
+        http,
+        [&routes](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+          return routes.Start(std::move(request), std::move(reply));
+        },
+        [&routes](HttpRequest head) { return routes.RefusalOf(std::move(head)); });
   };
+  http.host = MetricsHost(options);
   GLYPH_ASSIGN_OR_RETURN(parts.metrics_http,
                          serve_http(options.metrics_port, parts.metrics_routes));
+  http.host = options.host;
   http.max_body_bytes = kMaxRequestBodyBytes;
   GLYPH_ASSIGN_OR_RETURN(parts.public_http, serve_http(options.http_port, parts.public_routes));
   rpc::ServerOptions server;
   server.host = options.host;
   server.port = options.grpc_port;
   server.service_name = "glyph.v1.GlyphService";
+  server.reflection = options.key_file.empty();  // it could not ask for one
   GLYPH_ASSIGN_OR_RETURN(parts.grpc_server, rpc::ServerRunner::Start(server, {&parts.service}));
   parts.readiness.Observe(
       [runner = parts.grpc_server.get()](bool all_ready) { runner->SetServing(all_ready); });

@@ -18,7 +18,8 @@ struct GatewayOptions {
   int max_requests = 64;
   bool vllm_metric_aliases = false;
   std::set<std::string> allowed_hosts;  // names, besides IP addresses, HTTP clients may call it by
-  bool insecure = false;                // allow other than loopback addresses
+  std::string key_file;                 // who may ask (keys/key_file.h); empty: everybody
+  bool insecure = false;                // allow other than loopback addresses without keys
 };
 
 // The whole gateway: its servers, its watches and what they share. Starts and stays up while the
@@ -26,6 +27,7 @@ struct GatewayOptions {
 class Gateway {
  public:
   // INVALID_ARGUMENT: an address that is malformed or not allowed. UNAVAILABLE: a port is taken.
+  // NOT_FOUND, FAILED_PRECONDITION: the key file cannot be read or is wrong.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const GatewayOptions& options);
   ~Gateway();
 

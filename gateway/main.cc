@@ -34,8 +34,25 @@ void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
       ->capture_default_str();
   app.add_flag("--vllm-metric-aliases", options.vllm_metric_aliases,
                "/metrics has vllm: names too, for dashboards made for vLLM");
+  app.add_option(
+      "--key-file", options.key_file,
+      "who may ask: a line NAME SHA256 [LIMIT=N ...] for each key, as glyph key prints it; "
+      "read again when it changes");
   app.add_flag("--insecure", options.insecure,
                "listen on other than loopback addresses although nothing authenticates clients");
+}
+
+int ExitCode(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return EX_USAGE;
+    case absl::StatusCode::kNotFound:
+      return EX_NOINPUT;
+    case absl::StatusCode::kFailedPrecondition:
+      return EX_CONFIG;
+    default:
+      return EX_UNAVAILABLE;
+  }
 }
 
 }  // namespace
@@ -69,7 +86,7 @@ int main(int argc, char** argv) {
   auto gateway = glyph::gateway::Gateway::Start(options);
   if (!gateway.ok()) {
     std::fprintf(stderr, "glyph-gateway: %s\n", std::string(gateway.status().message()).c_str());
-    return absl::IsInvalidArgument(gateway.status()) ? EX_USAGE : EX_UNAVAILABLE;
+    return ExitCode(gateway.status());
   }
   (*gateway)->RunUntilStopped();
   return EX_OK;

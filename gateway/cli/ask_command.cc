@@ -92,7 +92,7 @@ bool SendInChunks(grpc::ClientReaderWriter<v1::AskStreamRequest, v1::AskResponse
 int RunAsk(const AskOptions& options) {
   absl::StatusOr<v1::AskRequest> request = BuildAskRequest(options);
   if (!request.ok()) return Report(request.status());
-  const auto stub = Connect(options.server);
+  const auto stub = Connect(options.server, options.api_key);
   static grpc::ClientContext context;  // the thread that waits for signals outlives this function
   CancelOnInterrupt(context);
   grpc::Status status;

@@ -12,6 +12,7 @@ struct AskOptions {
     std::string path;  // "-": stdin
   };
   std::string server;
+  std::string api_key;        // empty: none is sent
   std::vector<Input> inputs;  // documents and images, in order, before the question
   std::string question;
   v1::GenerationOptions generation;

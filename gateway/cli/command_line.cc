@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "gateway/cli/api_key.h"
 #include "gateway/cli/ask_command.h"
 #include "gateway/cli/estimate_command.h"
+#include "gateway/cli/exit_status.h"
+#include "gateway/cli/key_command.h"
 #include "gateway/cli/render_command.h"
 #include "gateway/cli/status_command.h"
 
@@ -28,9 +31,11 @@ std::vector<AskOptions::Input> InOrder(const CLI::App& ask, const CLI::Option* f
   return inputs;
 }
 
-void AddServer(CLI::App& command, std::string& server) {
+void AddServer(CLI::App& command, std::string& server, std::string& api_key_file) {
   server = "127.0.0.1:8081";
   command.add_option("--server", server, "host:port of the gateway")->capture_default_str();
+  command.add_option("--api-key-file", api_key_file,
+                     "file that holds the key to send; default: the variable GLYPH_API_KEY");
 }
 
 void AddRender(CLI::App& command, v1::RenderOptions& render) {
@@ -85,6 +90,9 @@ struct CommandLine {
   std::string status_server;
   bool status_json = false;
   CLI::App* status_app = nullptr;
+  std::string api_key_file;
+  std::string key_name;
+  CLI::App* key_app = nullptr;
 };
 
 void AddAsk(CLI::App& app, CommandLine& line) {
@@ -102,7 +110,7 @@ void AddAsk(CLI::App& app, CommandLine& line) {
   line.ask_app->add_flag("--json", ask.json, "print every event as a line of JSON");
   line.ask_app->add_flag("--progress", ask.progress, "tell the progress on stderr");
   AddRender(*line.ask_app, ask.render);
-  AddServer(*line.ask_app, ask.server);
+  AddServer(*line.ask_app, ask.server, line.api_key_file);
   AddGeneration(*line.ask_app, ask.generation);
 }
 
@@ -113,7 +121,7 @@ void AddEstimate(CLI::App& app, CommandLine& line) {
       ->required();
   line.estimate_app->add_flag("--json", line.estimate.json, "print one line of JSON");
   AddRender(*line.estimate_app, line.estimate.render);
-  AddServer(*line.estimate_app, line.estimate.server);
+  AddServer(*line.estimate_app, line.estimate.server, line.api_key_file);
 }
 
 void AddRenderAndStatus(CLI::App& app, CommandLine& line) {
@@ -124,10 +132,41 @@ void AddRenderAndStatus(CLI::App& app, CommandLine& line) {
   line.render_app->add_flag("--view", line.render.view, "outline every line on the pages");
   line.render_app->add_option("--find", line.render.find, "print where this text stands");
   AddRender(*line.render_app, line.render.render);
-  AddServer(*line.render_app, line.render.server);
+  AddServer(*line.render_app, line.render.server, line.api_key_file);
   line.status_app = app.add_subcommand("status", "services, model, load and memory");
   line.status_app->add_flag("--json", line.status_json, "print one line of JSON");
-  AddServer(*line.status_app, line.status_server);
+  AddServer(*line.status_app, line.status_server, line.api_key_file);
+}
+
+// What the gateway's key file takes as a name.
+std::string CheckKeyName(const std::string& name) {
+  const bool plain = name.find_first_not_of(
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789-_.") == std::string::npos;
+  if (plain && !name.empty() && name.size() <= 64) return "";
+  return "the name must be 1 to 64 letters, digits, '-', '_' and '.'";
+}
+
+void AddKey(CLI::App& app, CommandLine& line) {
+  line.key_app = app.add_subcommand(
+      "key", "make a key: its line for glyph-gateway --key-file on stdout, the key on stderr");
+  line.key_app->add_option("name", line.key_name, "whose key it is")
+      ->required()
+      ->check(CheckKeyName);
+}
+
+int RunCommand(CommandLine& line) {
+  if (line.key_app->parsed()) return RunKey(line.key_name);
+  const absl::StatusOr<std::string> api_key = ReadApiKey(line.api_key_file);
+  if (!api_key.ok()) return Report(api_key.status());
+  line.render.api_key = line.estimate.api_key = line.ask.api_key = *api_key;
+  if (line.render_app->parsed()) return RunRender(line.render);
+  if (line.estimate_app->parsed()) return RunEstimate(line.estimate);
+  if (line.status_app->parsed()) {
+    return RunStatus(line.status_server, *api_key, line.status_json);
+  }
+  line.ask.inputs = InOrder(*line.ask_app, line.file, line.image);
+  return RunAsk(line.ask);
 }
 
 }  // namespace
@@ -143,18 +182,13 @@ int RunCommandLine(int argc, char** argv) {
   AddAsk(app, line);
   AddEstimate(app, line);
   AddRenderAndStatus(app, line);
+  AddKey(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
-  if (line.render_app->parsed()) return RunRender(line.render);
-  if (line.estimate_app->parsed()) return RunEstimate(line.estimate);
-  if (line.status_app->parsed()) {
-    return RunStatus(line.status_server, line.status_json);
-  }
-  line.ask.inputs = InOrder(*line.ask_app, line.file, line.image);
-  return RunAsk(line.ask);
+  return RunCommand(line);
 }
 
 }  // namespace glyph::gateway::cli

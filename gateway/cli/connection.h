@@ -8,8 +8,10 @@
 
 namespace glyph::gateway::cli {
 
-// A stub of the gateway at `server` (host:port). Returns at once.
-std::unique_ptr<v1::GlyphService::Stub> Connect(const std::string& server);
+// A stub of the gateway at `server` (host:port) that sends `api_key`, unless it is empty, with
+// every call. Returns at once.
+std::unique_ptr<v1::GlyphService::Stub> Connect(const std::string& server,
+                                                const std::string& api_key);
 
 // How the call ended; when nothing answers at `server`, says so and what to do.
 absl::Status CallStatus(const grpc::Status& status, const std::string& server);

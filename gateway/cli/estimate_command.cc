@@ -26,7 +26,7 @@ absl::Status Estimate(const EstimateCommandOptions& options) {
   GLYPH_ASSIGN_OR_RETURN(*request.mutable_document()->mutable_text(),
                          ReadInput(options.file, kMaxDocumentBytes));
   *request.mutable_render() = options.render;
-  const auto stub = Connect(options.server);
+  const auto stub = Connect(options.server, options.api_key);
   static grpc::ClientContext context;  // the thread that waits for signals outlives this function
   CancelOnInterrupt(context);
   v1::EstimateResponse response;

@@ -7,7 +7,8 @@ namespace glyph::gateway::cli {
 
 struct EstimateCommandOptions {
   std::string server;
-  std::string file;  // "-": stdin
+  std::string api_key;  // empty: none is sent
+  std::string file;     // "-": stdin
   bool json = false;
   v1::RenderOptions render;
 };

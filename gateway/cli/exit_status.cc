@@ -45,6 +45,9 @@ int ExitCode(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kDeadlineExceeded:
       return EX_UNAVAILABLE;
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return EX_NOPERM;
     default:
       return EX_SOFTWARE;
   }

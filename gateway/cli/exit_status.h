@@ -4,7 +4,7 @@
 namespace glyph::gateway::cli {
 
 // The exit code of a command that ended with `status` (sysexits.h): 0 OK, 65 wrong data, 66 no
-// input, 69 unavailable, 70 internal, 130 cancelled by Ctrl-C.
+// input, 69 unavailable, 70 internal, 77 not allowed, 130 cancelled by Ctrl-C.
 int ExitCode(const absl::Status& status);
 
 // Prints why `status` failed and what to do as one line on stderr; returns ExitCode(status).

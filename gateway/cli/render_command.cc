@@ -22,7 +22,7 @@ absl::Status Render(const RenderCommandOptions& options) {
   GLYPH_ASSIGN_OR_RETURN(
       PageFolder pages,
       PageFolder::Create(options.folder, {options.view, options.find, request.document().text()}));
-  const auto stub = Connect(options.server);
+  const auto stub = Connect(options.server, options.api_key);
   static grpc::ClientContext context;  // the thread that waits for signals outlives this function
   CancelOnInterrupt(context);
   const auto stream = stub->RenderPages(&context, request);

@@ -7,10 +7,11 @@ namespace glyph::gateway::cli {
 
 struct RenderCommandOptions {
   std::string server;
-  std::string file;    // "-": stdin
-  std::string folder;  // created when missing
-  bool view = false;   // draw the boxes of the source map on the pages
-  std::string find;    // print where this text stands, unless it is empty
+  std::string api_key;  // empty: none is sent
+  std::string file;     // "-": stdin
+  std::string folder;   // created when missing
+  bool view = false;    // draw the boxes of the source map on the pages
+  std::string find;     // print where this text stands, unless it is empty
   v1::RenderOptions render;
 };
 

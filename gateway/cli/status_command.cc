@@ -52,8 +52,8 @@ std::string DescribeStatus(const v1::GetStatusResponse& status) {
   return text;
 }
 
-int RunStatus(const std::string& server, bool json) {
-  const auto stub = Connect(server);
+int RunStatus(const std::string& server, const std::string& api_key, bool json) {
+  const auto stub = Connect(server, api_key);
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
   v1::GetStatusResponse response;

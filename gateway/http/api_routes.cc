@@ -11,16 +11,16 @@ namespace glyph::gateway {
 
 std::vector<Route> ApiRoutes(const ApiServices& services, const Readiness& readiness) {
   return {
-      {"GET", "/healthz", AtOnce(HealthzHandler())},
-      {"GET", "/readyz", AtOnce(ReadyzHandler(readiness))},
-      {"GET", "/openapi.json", AtOnce([](const HttpRequest&) {
+      {"GET", "/healthz", Access::kOpen, AtOnce(HealthzHandler())},
+      {"GET", "/readyz", Access::kOpen, AtOnce(ReadyzHandler(readiness))},
+      {"GET", "/openapi.json", Access::kKey, AtOnce([](const HttpRequest&) {
          return HttpResponse{200, "application/json", OpenApiDocument(), {}};
        })},
-      {"GET", "/v1/models", ModelListStarter(services)},
-      {"GET", "/v1/models/*", ModelStarter(services)},
-      {"POST", "/v1/chat/completions", ChatStarter(services)},
-      {"POST", "/v1/render", RenderStarter(services)},
-      {"POST", "/v1/estimate", EstimateStarter(services)},
+      {"GET", "/v1/models", Access::kKey, ModelListStarter(services)},
+      {"GET", "/v1/models/*", Access::kKey, ModelStarter(services)},
+      {"POST", "/v1/chat/completions", Access::kKey, ChatStarter(services)},
+      {"POST", "/v1/render", Access::kKey, RenderStarter(services)},
+      {"POST", "/v1/estimate", Access::kKey, EstimateStarter(services)},
   };
 }
 

@@ -28,15 +28,16 @@ class ChatCall final : public HttpCall,
   ChatCall(const ApiServices& services, ChatRequest request, std::shared_ptr<HttpReply> reply)
       : services_(services), reply_(std::move(reply)), chat_(std::move(request)) {}
 
-  void Start(const std::string& request_id, std::string traceparent) {
-    absl::StatusOr<RequestGate::Ticket> ticket = services_.gate.Admit(request_id);
+  void Start(const HttpRequest& request) {
+    absl::StatusOr<RequestGate::Ticket> ticket =
+        services_.gate.Admit(request.request_id, request.caller);
     if (!ticket.ok()) return End(ticket.status());
     {
       base::MutexLock lock(mutex_);
       ticket_.emplace(*std::move(ticket));
     }
     const UpstreamCall call(UpstreamDeadline(services_.flow.now(), absl::InfiniteFuture()),
-                            std::move(traceparent));
+                            ValidTraceparent(request.Header("traceparent")), request.caller);
     services_.models.Get(call.deadline,
                          [self = shared_from_this(), call](const absl::StatusOr<v1::Model>& model) {
                            self->Run(model, call);
@@ -159,7 +160,7 @@ HttpStarter ChatStarter(const ApiServices& services) {
       return nullptr;
     }
     auto call = std::make_shared<ChatCall>(services, *std::move(chat), std::move(reply));
-    call->Start(request.request_id, ValidTraceparent(request.Header("traceparent")));
+    call->Start(request);
     return call;
   };
 }

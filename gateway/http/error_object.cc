@@ -81,6 +81,7 @@ HttpResponse ErrorResponse(const absl::Status& status) {
   const int http_status = details.reason.empty() ? 500 : HttpStatusOf(status, details);
   HttpResponse response = {
       http_status, "application/json", Object(http_status, status, details), {}};
+  if (http_status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (details.retry_after) {
     const double seconds = std::ceil(absl::ToDoubleSeconds(*details.retry_after));
     response.headers.emplace_back("Retry-After",

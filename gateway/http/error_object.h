@@ -8,7 +8,8 @@
 namespace glyph::gateway {
 
 // `status`, an error, as an answer: HTTP status by code and reason, Retry-After where trying again
-// helps, the reason in lower case as `code`, the first wrong field as `param`.
+// helps, WWW-Authenticate where a key does, the reason in lower case as `code`, the first wrong
+// field as `param`.
 HttpResponse ErrorResponse(const absl::Status& status);
 
 // The same object alone, for an answer that has begun.

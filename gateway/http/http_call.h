@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gateway/http/http_message.h"
@@ -39,6 +40,9 @@ class HttpCall {
 // Begins the answer of one request; null when the reply is complete already. Thread-safe.
 using HttpStarter =
     std::function<std::shared_ptr<HttpCall>(HttpRequest request, std::shared_ptr<HttpReply> reply)>;
+
+// Looks at the head of a request whose body is still to come; an answer refuses it. Thread-safe.
+using HeadCheck = std::function<std::optional<HttpResponse>(HttpRequest head)>;
 
 // For handlers that answer at once.
 inline HttpStarter AtOnce(HttpHandler handler) {

@@ -10,7 +10,6 @@
 #include "boost/asio/write.hpp"
 #include "boost/beast/http/error.hpp"
 #include "gateway/http/error_object.h"
-#include "gateway/http/request_id.h"
 #include "proto/rpc/error.h"
 
 namespace glyph::gateway {
@@ -29,12 +28,12 @@ constexpr size_t kLargeBodyBytes = 64 << 10;     // from here on parsed beside t
 constexpr int kSendBufferBytes = 64 << 10;       // the kernel's share of a slow client
 constexpr absl::Duration kLinger = absl::Seconds(2);
 
-HttpRequest ToHandler(http::request<http::string_body>& message) {
+// Everything but the body.
+HttpRequest HeadOf(const http::request<http::string_body>& message) {
   const auto target = message.target();
   HttpRequest request;
   request.method = std::string(message.method_string());
   request.path = std::string(target.substr(0, target.find_first_of("?#")));
-  request.body = std::move(message.body());
   for (const auto& field : message) {
     request.headers.emplace_back(absl::AsciiStrToLower(std::string(field.name_string())),
                                  std::string(field.value()));
@@ -108,11 +107,23 @@ void HttpConnection::Parse() {
     if (!AdmitBody()) return;
     if (!saw_head_ && parser_->is_header_done()) {
       saw_head_ = true;
+      if (!AdmitHead()) return;
       if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) SendContinue();
     }
   }
   if (parser_->is_done()) return Dispatch();
   Fill();
+}
+
+// The body still to come is worth reading; false when it was refused.
+bool HttpConnection::AdmitHead() {
+  if (parser_->is_done() || state_.head_check == nullptr) return true;
+  HttpRequest head = HeadOf(parser_->get());
+  std::string request_id = head.request_id;
+  std::optional<HttpResponse> refusal = state_.head_check(std::move(head));
+  if (!refusal) return true;
+  Refuse(*std::move(refusal), std::move(request_id));
+  return false;
 }
 
 // The body that came is within the budget of all; false when it was refused.
@@ -145,8 +156,8 @@ void HttpConnection::HandleParseError(beast::error_code error) {
   Refuse(ErrorResponse(400, "bad_request", "this is not an HTTP/1.1 request"));
 }
 
-void HttpConnection::Refuse(HttpResponse response) {
-  OpenQueue({.keep_alive = false, .request_id = RequestIdFor("")});
+void HttpConnection::Refuse(HttpResponse response, std::string request_id) {
+  OpenQueue({.keep_alive = false, .request_id = std::move(request_id)});
   queue_->Send(std::move(response));
 }
 
@@ -158,7 +169,8 @@ void HttpConnection::SendContinue() {
 
 void HttpConnection::Dispatch() {
   auto& message = parser_->get();
-  HttpRequest request = ToHandler(message);
+  HttpRequest request = HeadOf(message);
+  request.body = std::move(message.body());
   OpenQueue({.is_head = message.method() == http::verb::head,
              .is_http10 = message.version() < 11,
              .keep_alive = message.keep_alive(),

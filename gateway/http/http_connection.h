@@ -12,6 +12,7 @@
 #include "boost/beast/http/string_body.hpp"
 #include "gateway/http/http_server.h"
 #include "gateway/http/open_replies.h"
+#include "gateway/http/request_id.h"
 #include "gateway/http/response_queue.h"
 #include "gateway/routing/byte_budget.h"
 
@@ -19,13 +20,16 @@ namespace glyph::gateway {
 
 // What the connections of one server share; on the thread of its sockets except where it says so.
 struct HttpServerState {
-  HttpServerState(const HttpServerOptions& server_options, HttpStarter server_starter)
+  HttpServerState(const HttpServerOptions& server_options, HttpStarter server_starter,
+                  HeadCheck server_head_check)
       : options(server_options),
         starter(std::move(server_starter)),
+        head_check(std::move(server_head_check)),
         body_budget(server_options.max_all_bodies_bytes) {}
 
   const HttpServerOptions options;
   const HttpStarter starter;            // thread-safe
+  const HeadCheck head_check;           // or null
   boost::asio::io_context io{1};        // the sockets
   boost::asio::io_context large_io{1};  // requests with large bodies
   ByteBudget body_budget;
@@ -56,7 +60,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void Parse();
   bool AdmitBody();
   void HandleParseError(boost::beast::error_code error);
-  void Refuse(HttpResponse response);
+  void Refuse(HttpResponse response, std::string request_id = RequestIdFor(""));
+  bool AdmitHead();
   void SendContinue();
   void Dispatch();
   void RunStarter(HttpRequest request);

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/keys/key_account.h"
+
 namespace glyph::gateway {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
@@ -17,9 +19,12 @@ struct HttpRequest {
   HttpHeaders headers;  // names in lower case, in the order of their coming
   // The client's x-request-id when it is 1 to 128 bytes of printable ASCII, else one of our own.
   std::string request_id;
+  Caller caller;  // set by Routes
 
   // The first header of this name (lower case); empty when there is none.
   std::string_view Header(std::string_view name) const;
+  // All of them.
+  std::vector<std::string_view> Headers(std::string_view name) const;
 };
 
 struct HttpResponse {

@@ -25,8 +25,10 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 
 class HttpServer::Impl {
  public:
-  Impl(const HttpServerOptions& options, HttpStarter starter)
-      : state_(options, std::move(starter)), acceptor_(state_.io), timer_(state_.io) {}
+  Impl(const HttpServerOptions& options, HttpStarter starter, HeadCheck head_check)
+      : state_(options, std::move(starter), std::move(head_check)),
+        acceptor_(state_.io),
+        timer_(state_.io) {}
 
   ~Impl() {
     if (!thread_.joinable()) return;
@@ -121,8 +123,9 @@ class HttpServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
-                                                              HttpStarter starter) {
-  auto impl = std::make_unique<Impl>(options, std::move(starter));
+                                                              HttpStarter starter,
+                                                              HeadCheck head_check) {
+  auto impl = std::make_unique<Impl>(options, std::move(starter), std::move(head_check));
   GLYPH_RETURN_IF_ERROR(impl->Listen());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

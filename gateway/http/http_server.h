@@ -30,9 +30,11 @@ struct HttpServerOptions {
 // connection is told. Thread-safe.
 class HttpServer {
  public:
+  // `head_check`, unless null: refuses requests before their bodies are read.
   // UNAVAILABLE when the port cannot be bound, INVALID_ARGUMENT when `host` is not an IP address.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
-                                                           HttpStarter starter);
+                                                           HttpStarter starter,
+                                                           HeadCheck head_check = nullptr);
   // Closes every connection, tells the calls, and returns when none holds its reply any more.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

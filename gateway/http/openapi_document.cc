@@ -58,10 +58,12 @@ constexpr char kDocument[] = R"json({
     "/readyz": {"get": {"summary": "Every service behind the gateway is ready.", "responses": {"200": {"description": "All are."}, "503": {"description": "The body says which is not."}}}},
     "/openapi.json": {"get": {"summary": "This document.", "responses": {"200": {"description": "OpenAPI 3.1."}}}}
   },
+  "security": [{}, {"key": []}],
   "components": {
+    "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "Where the gateway has a key file: everything but /healthz and /readyz."}},
     "responses": {
       "Error": {
-        "description": "What is wrong and what to do. 429 and 503 come with Retry-After; every answer has x-request-id.",
+        "description": "What is wrong and what to do. 401: no key, or an unknown one. 429 and 503 come with Retry-After; every answer has x-request-id.",
         "content": {"application/json": {"schema": {"type": "object", "properties": {"error": {"type": "object", "properties": {"message": {"type": "string"}, "type": {"type": "string"}, "param": {"type": ["string", "null"]}, "code": {"type": "string"}}}}}}}
       }
     },

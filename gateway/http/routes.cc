@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "gateway/http/error_object.h"
 #include "gateway/http/host_check.h"
+#include "gateway/http/origin_check.h"
 
 namespace glyph::gateway {
 namespace {
@@ -32,32 +33,67 @@ HttpResponse MethodError(const std::set<std::string>& methods) {
   return response;
 }
 
+HttpResponse HostError() {
+  return ErrorResponse(403, "host_not_allowed",
+                       "this server does not go by that name; use its IP address or localhost, or "
+                       "start glyph-gateway with --allow-host NAME");
+}
+
+HttpResponse OriginError() {
+  return ErrorResponse(403, "origin_not_allowed",
+                       "a page of another site sent this; a browser may ask only from pages of "
+                       "this server's own address");
+}
+
+HttpResponse NoRouteError(const std::set<std::string>& methods) {
+  return methods.empty() ? ErrorResponse(404, "not_found", "nothing lives at this path")
+                         : MethodError(methods);
+}
+
 }  // namespace
 
-std::shared_ptr<HttpCall> Routes::Start(HttpRequest request,
-                                        std::shared_ptr<HttpReply> reply) const {
-  if (allowed_hosts_ != nullptr && !IsHostAllowed(request.Header("host"), *allowed_hosts_)) {
-    reply->Send(ErrorResponse(403, "host_not_allowed",
-                              "this server does not go by that name; use its IP address or "
-                              "localhost, or start glyph-gateway with --allow-host NAME"));
-    return nullptr;
+std::optional<HttpResponse> Routes::Find(HttpRequest& request, const Route*& found) const {
+  if (door_.allowed_hosts != nullptr) {
+    const std::string_view host = request.Header("host");
+    if (!IsHostAllowed(host, *door_.allowed_hosts)) return HostError();
+    if (!IsOriginAllowed(request.Header("origin"), host)) return OriginError();
   }
+  found = nullptr;
   std::set<std::string> methods;
   for (const Route& route : routes_) {
     if (!Matches(route.path, request.path)) continue;
     methods.insert(route.method);
     if (route.method == "GET") methods.insert("HEAD");
     if (!methods.contains(request.method)) continue;
-    if (route.method == "POST" && !IsJson(request.Header("content-type"))) {
-      reply->Send(ErrorResponse(415, "content_type_not_json",
-                                "the body must be JSON; send Content-Type: application/json"));
-      return nullptr;
-    }
-    return route.starter(std::move(request), std::move(reply));
+    found = &route;
+    break;
   }
-  reply->Send(methods.empty() ? ErrorResponse(404, "not_found", "nothing lives at this path")
-                              : MethodError(methods));
-  return nullptr;
+  if (door_.keys != nullptr && (found == nullptr || found->access != Access::kOpen)) {
+    absl::StatusOr<Caller> caller = door_.keys->Authenticate(request.Headers("authorization"));
+    if (!caller.ok()) return ErrorResponse(caller.status());
+    request.caller = *std::move(caller);
+  }
+  if (found == nullptr) return NoRouteError(methods);
+  if (found->method == "POST" && !IsJson(request.Header("content-type"))) {
+    return ErrorResponse(415, "content_type_not_json",
+                         "the body must be JSON; send Content-Type: application/json");
+  }
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> Routes::RefusalOf(HttpRequest head) const {
+  const Route* found = nullptr;
+  return Find(head, found);
+}
+
+std::shared_ptr<HttpCall> Routes::Start(HttpRequest request,
+                                        std::shared_ptr<HttpReply> reply) const {
+  const Route* found = nullptr;
+  if (std::optional<HttpResponse> refusal = Find(request, found)) {
+    reply->Send(*std::move(refusal));
+    return nullptr;
+  }
+  return found->starter(std::move(request), std::move(reply));
 }
 
 }  // namespace glyph::gateway

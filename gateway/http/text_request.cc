@@ -45,7 +45,7 @@ HttpStarter TextStarter(
       return nullptr;
     }
     UpstreamCall call(UpstreamDeadline(services.flow.now(), absl::InfiniteFuture()),
-                      ValidTraceparent(request.Header("traceparent")));
+                      ValidTraceparent(request.Header("traceparent")), request.caller);
     return start(RenderRelay::Job{*std::move(pages), request.request_id, std::move(call)},
                  std::move(reply));
   };

@@ -119,6 +119,8 @@ void DocumentFlow::StartGenerate() {
   generate_ = services_.vlm.Generate(call_, std::move(listener));
   v1::GenerateRequest request;
   *request.mutable_start() = std::move(plan->start);
+  // One key's answers must not tell, by their speed, what another one asked.
+  if (call_.caller != nullptr) request.mutable_start()->set_tenant_salt(call_.caller->name());
   generate_->Write(std::move(request), nullptr);
   ReadGenerate();
   pump_.emplace(
@@ -155,19 +157,29 @@ void DocumentFlow::HandleGenerate(v1::GenerateResponse event) {
       break;
     case v1::GenerateResponse::kTokens:
       answer_.AddTokens(event.tokens());
+      ChargeTokens(charged_tokens_ + static_cast<uint64_t>(event.tokens().tokens_size()));
       break;
     case v1::GenerateResponse::kSampleFinished:
       answer_.AddSampleFinished(event.sample_finished());
       break;
     case v1::GenerateResponse::kFinished:
       finished_ = std::move(*event.mutable_finished());
+      ChargeTokens(finished_->prompt_tokens() + finished_->output_tokens());
       break;
     case v1::GenerateResponse::kAdmitted:
+      ChargeTokens(event.admitted().reserved_tokens());
+      break;
     case v1::GenerateResponse::EVENT_NOT_SET:
       break;
   }
   if (!status.ok()) return End(status);
   if (!ended_) ReadGenerate();
+}
+
+void DocumentFlow::ChargeTokens(uint64_t total) {
+  if (call_.caller == nullptr) return;
+  call_.caller->SpendTokens(static_cast<int64_t>(total) - static_cast<int64_t>(charged_tokens_));
+  charged_tokens_ = total;
 }
 
 void DocumentFlow::HandleGenerateDone(const absl::Status& status) {

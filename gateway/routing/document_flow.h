@@ -59,6 +59,8 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   void ReadGenerate();
   void HandleGenerate(v1::GenerateResponse event);
   void HandleGenerateDone(const absl::Status& status);
+  // So far the request took so many tokens; its key pays.
+  void ChargeTokens(uint64_t total);
   void End(const absl::Status& status);
   void LogEnd(const absl::Status& status) const;
 
@@ -76,6 +78,7 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   bool generate_paused_ = false;  // not reading the model until the sink drains
   bool was_paused_ = false;       // at some time
   std::optional<v1::GenerateFinished> finished_;
+  uint64_t charged_tokens_ = 0;
   bool ended_ = false;
 };
 

@@ -21,7 +21,7 @@ void RenderRelay::Post(std::function<void()> work) {
 
 void RenderRelay::Start() {
   Post([this] {
-    absl::StatusOr<RequestGate::Ticket> ticket = gate_.Admit(job_.request_id);
+    absl::StatusOr<RequestGate::Ticket> ticket = gate_.Admit(job_.request_id, job_.call.caller);
     if (!ticket.ok()) return End(ticket.status());
     ticket_.emplace(*std::move(ticket));
     services_.profiles.Resolve(

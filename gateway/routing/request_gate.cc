@@ -16,13 +16,17 @@ std::string RandomId() {
 
 }  // namespace
 
-RequestGate::Ticket::Ticket(RequestGate& gate, std::string request_id)
-    : request_id_(std::move(request_id)), gate_(&gate, Release{request_id_}) {}
+RequestGate::Ticket::Ticket(RequestGate& gate, std::string request_id, Caller caller,
+                            KeyAccount::Use use)
+    : request_id_(std::move(request_id)),
+      caller_(std::move(caller)),
+      use_(std::move(use)),
+      gate_(&gate, Release{request_id_}) {}
 
 RequestGate::RequestGate(int max_requests, GatewayMetrics& metrics)
     : max_requests_(static_cast<size_t>(max_requests)), metrics_(metrics) {}
 
-absl::StatusOr<RequestGate::Ticket> RequestGate::Admit(std::string request_id) {
+absl::StatusOr<RequestGate::Ticket> RequestGate::Admit(std::string request_id, Caller caller) {
   if (request_id.empty()) request_id = RandomId();
   base::MutexLock lock(mutex_);
   if (is_closed_) {
@@ -35,13 +39,18 @@ absl::StatusOr<RequestGate::Ticket> RequestGate::Admit(std::string request_id) {
         absl::StrCat("the gateway serves ", max_requests_,
                      " requests, its limit (--max-requests); try again in a moment"));
   }
-  if (!request_ids_.insert(request_id).second) {
+  if (request_ids_.contains(request_id)) {
     return rpc::MakeError(absl::StatusCode::kAlreadyExists,
                           {.reason = "REQUEST_ID_IN_USE", .field = "request_id", .retry_after = {}},
                           "a running request has this id; choose another, or leave it empty");
   }
+  KeyAccount::Use use;
+  if (caller != nullptr) {
+    GLYPH_ASSIGN_OR_RETURN(use, caller->Begin());
+  }
+  request_ids_.insert(request_id);
   metrics_.SetRequestsInFlight(static_cast<int64_t>(request_ids_.size()));
-  return Ticket(*this, std::move(request_id));
+  return Ticket(*this, std::move(request_id), std::move(caller), std::move(use));
 }
 
 void RequestGate::Close() {

@@ -4,23 +4,26 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "gateway/keys/key_account.h"
 #include "gateway/metrics/gateway_metrics.h"
 #include "proto/base/mutex.h"
 
 namespace glyph::gateway {
 
-// Bounds the requests in flight and keeps their ids unique. Outlives its tickets. Thread-safe.
+// Bounds the requests in flight, in all and of each key, and keeps their ids unique. Outlives its
+// tickets. Thread-safe.
 class RequestGate {
  public:
   // A place in the gateway; leaving the scope gives it back. Move-only.
   class Ticket {
    public:
-    Ticket(RequestGate& gate, std::string request_id);
+    Ticket(RequestGate& gate, std::string request_id, Caller caller, KeyAccount::Use use);
     Ticket(Ticket&&) = default;
     Ticket& operator=(Ticket&&) = default;
 
     // The id in force.
     const std::string& request_id() const { return request_id_; }
+    const Caller& caller() const { return caller_; }
 
    private:
     struct Release {
@@ -28,15 +31,18 @@ class RequestGate {
       void operator()(RequestGate* gate) const { gate->Leave(request_id); }
     };
     std::string request_id_;
+    Caller caller_;
+    KeyAccount::Use use_;  // null without a caller
     std::unique_ptr<RequestGate, Release> gate_;
   };
 
   // max_requests > 0.
   RequestGate(int max_requests, GatewayMetrics& metrics);
 
-  // Lets one request in; an empty id is replaced by a random one. RESOURCE_EXHAUSTED (GATEWAY_FULL,
-  // with a retry delay), ALREADY_EXISTS (REQUEST_ID_IN_USE); see Close.
-  absl::StatusOr<Ticket> Admit(std::string request_id) GLYPH_EXCLUDES(mutex_);
+  // Lets one request in; an empty id is replaced by a random one. Only what is let in counts for
+  // the quota of its caller. RESOURCE_EXHAUSTED (GATEWAY_FULL or KEY_QUOTA, with a retry delay),
+  // ALREADY_EXISTS (REQUEST_ID_IN_USE); see Close.
+  absl::StatusOr<Ticket> Admit(std::string request_id, Caller caller) GLYPH_EXCLUDES(mutex_);
 
   // From now on Admit answers UNAVAILABLE (DRAINING, with a retry delay).
   void Close() GLYPH_EXCLUDES(mutex_);

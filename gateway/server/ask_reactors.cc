@@ -5,6 +5,7 @@
 #include "gateway/routing/ask_validation.h"
 #include "gateway/server/ask_assembler.h"
 #include "gateway/server/ask_session.h"
+#include "gateway/server/caller.h"
 #include "gateway/server/client_deadline.h"
 #include "proto/rpc/error.h"
 #include "proto/rpc/status_conversion.h"
@@ -23,8 +24,10 @@ class AskReactor final : public grpc::ServerWriteReactor<v1::AskResponse> {
   AskReactor(ServerServices& services, const grpc::CallbackServerContext& context,
              const v1::AskRequest& request)
       : session_(services, TransportOf(*this)) {
-    absl::Status status = ValidateAsk(request);
-    if (status.ok()) status = session_.Admit(request.request_id());
+    absl::StatusOr<Caller> caller = CallerOf(services.keys, context);
+    absl::Status status = caller.status();
+    if (status.ok()) status = ValidateAsk(request);
+    if (status.ok()) status = session_.Admit(request.request_id(), *std::move(caller));
     if (status.ok()) {
       session_.Run(request, ClientDeadline(context));
     } else {
@@ -46,8 +49,13 @@ class AskStreamReactor final
   AskStreamReactor(ServerServices& services, const grpc::CallbackServerContext& context)
       : context_(context),
         assembler_(services.input_budget),
-        session_(services, TransportOf(*this)) {
-    StartRead(&message_);
+        session_(services, TransportOf(*this)),
+        caller_(CallerOf(services.keys, context)) {
+    if (caller_.ok()) {
+      StartRead(&message_);
+    } else {
+      session_.Fail(caller_.status());
+    }
   }
 
  private:
@@ -64,7 +72,7 @@ class AskStreamReactor final
   absl::Status Take() {
     const bool admitted = assembler_.start() != nullptr;
     GLYPH_RETURN_IF_ERROR(assembler_.Add(std::move(message_)));
-    return admitted ? absl::OkStatus() : session_.Admit(assembler_.start()->request_id());
+    return admitted ? absl::OkStatus() : session_.Admit(assembler_.start()->request_id(), *caller_);
   }
 
   // The client half-closed.
@@ -78,6 +86,7 @@ class AskStreamReactor final
   v1::AskStreamRequest message_;
   AskAssembler assembler_;
   AskSession session_;
+  const absl::StatusOr<Caller> caller_;
 };
 
 }  // namespace

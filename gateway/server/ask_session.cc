@@ -15,8 +15,9 @@ AskSession::AskSession(ServerServices& services, AnswerStream::Transport transpo
             finish(status);  // the reactor may delete this session at once
           }})) {}
 
-absl::Status AskSession::Admit(const std::string& request_id) {
-  GLYPH_ASSIGN_OR_RETURN(RequestGate::Ticket ticket, services_.gate.Admit(request_id));
+absl::Status AskSession::Admit(const std::string& request_id, Caller caller) {
+  GLYPH_ASSIGN_OR_RETURN(RequestGate::Ticket ticket,
+                         services_.gate.Admit(request_id, std::move(caller)));
   base::MutexLock lock(mutex_);
   ticket_.emplace(std::move(ticket));
   return absl::OkStatus();
@@ -29,7 +30,8 @@ void AskSession::Run(v1::AskRequest request, absl::Time client_deadline) {
     base::MutexLock lock(mutex_);
     if (cancelled_) return;
     request.set_request_id(ticket_->request_id());
-    flow = flow_ = DocumentFlow::Create(services_.flow, std::move(request), deadline, stream_);
+    flow = flow_ = DocumentFlow::Create(services_.flow, std::move(request),
+                                        UpstreamCall(deadline, "", ticket_->caller()), stream_);
   }
   flow->Start();
 }

@@ -14,8 +14,8 @@ class AskSession {
  public:
   AskSession(ServerServices& services, AnswerStream::Transport transport);
 
-  // Takes a place in the gateway for the call. Once.
-  absl::Status Admit(const std::string& request_id) GLYPH_EXCLUDES(mutex_);
+  // Takes a place in the gateway for the call of `caller`. Once.
+  absl::Status Admit(const std::string& request_id, Caller caller) GLYPH_EXCLUDES(mutex_);
   // Answers `request`, which is valid; after Admit. `client_deadline` may be InfiniteFuture.
   void Run(v1::AskRequest request, absl::Time client_deadline) GLYPH_EXCLUDES(mutex_);
   // Ends a call whose flow does not run.

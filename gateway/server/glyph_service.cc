@@ -1,8 +1,10 @@
 #include "gateway/server/glyph_service.h"
 
 #include "gateway/server/ask_reactors.h"
+#include "gateway/server/caller.h"
 #include "gateway/server/estimate_reactor.h"
 #include "gateway/server/render_pages_reactor.h"
+#include "proto/rpc/status_conversion.h"
 
 namespace glyph::gateway {
 namespace {
@@ -45,6 +47,10 @@ grpc::ServerUnaryReactor* GlyphServiceImpl::GetStatus(grpc::CallbackServerContex
                                                       const v1::GetStatusRequest*,
                                                       v1::GetStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (const absl::Status status = CallerOf(services_.keys, *context).status(); !status.ok()) {
+    reactor->Finish(rpc::ToGrpcStatus(status));
+    return reactor;
+  }
   response->set_version(GLYPH_VERSION);
   response->set_requests_in_flight(static_cast<uint32_t>(services_.gate.num_in_flight()));
   AddService(Upstream::kRender, services_.render_address, services_.readiness, *response);

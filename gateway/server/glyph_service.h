@@ -6,7 +6,8 @@
 
 namespace glyph::gateway {
 
-// glyph.v1.GlyphService: adapts gRPC calls to flows; holds no logic of its own. Thread-safe.
+// glyph.v1.GlyphService: adapts gRPC calls to flows; holds no logic of its own. Every method needs
+// a key (CallerOf) where the gateway has a key file. Thread-safe.
 class GlyphServiceImpl final : public v1::GlyphService::CallbackService {
  public:
   explicit GlyphServiceImpl(ServerServices services) : services_(std::move(services)) {}

@@ -5,6 +5,7 @@
 
 #include "gateway/routing/ask_validation.h"
 #include "gateway/routing/render_relay.h"
+#include "gateway/server/caller.h"
 #include "gateway/server/client_deadline.h"
 #include "proto/rpc/status_conversion.h"
 
@@ -14,11 +15,13 @@ namespace {
 class RenderPagesReactor final : public grpc::ServerWriteReactor<v1::RenderPagesResponse> {
  public:
   RenderPagesReactor(ServerServices& services, const grpc::CallbackServerContext& context,
-                     const v1::RenderPagesRequest& request)
+                     Caller caller, const v1::RenderPagesRequest& request)
       : relay_(std::make_shared<RenderRelay>(
             services.flow, services.gate,
-            RenderRelay::Job{request, "",
-                             UpstreamDeadline(services.flow.now(), ClientDeadline(context))},
+            RenderRelay::Job{
+                request, "",
+                UpstreamCall(UpstreamDeadline(services.flow.now(), ClientDeadline(context)), "",
+                             std::move(caller))},
             RenderRelay::Transport{
                 [this](v1::RenderResponse event) { Write(std::move(event)); },
                 [this](const absl::Status& status) { Finish(rpc::ToGrpcStatus(status)); }})) {
@@ -52,8 +55,9 @@ class RefusedReactor final : public grpc::ServerWriteReactor<v1::RenderPagesResp
 grpc::ServerWriteReactor<v1::RenderPagesResponse>* StartRenderPages(
     ServerServices& services, grpc::CallbackServerContext& context,
     const v1::RenderPagesRequest& request) {
-  const absl::Status status = ValidateRenderPages(request);
-  if (status.ok()) return new RenderPagesReactor(services, context, request);
+  absl::StatusOr<Caller> caller = CallerOf(services.keys, context);
+  const absl::Status status = caller.ok() ? ValidateRenderPages(request) : caller.status();
+  if (status.ok()) return new RenderPagesReactor(services, context, *std::move(caller), request);
   services.flow.metrics.CountRequest(status.code());
   return new RefusedReactor(status);
 }

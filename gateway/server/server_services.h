@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 
+#include "gateway/keys/key_ring.h"
 #include "gateway/metrics/vlm_stats.h"
 #include "gateway/routing/byte_budget.h"
 #include "gateway/routing/document_flow.h"
@@ -13,6 +14,7 @@ namespace glyph::gateway {
 // Everything the calls of GlyphService work with. All outlive the server.
 struct ServerServices {
   FlowServices flow;
+  KeyRing& keys;
   RequestGate& gate;
   ModelCache& models;
   const Readiness& readiness;

@@ -38,6 +38,16 @@ void WaitForSignal() {
   base::LogInfo("stopping", {{"signal", absl::StrCat(signal)}});
 }
 
+// Takes reflection away, which its library gives to every server of the process.
+class NoReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins,
+                  [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
+  }
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ServerRunner>> ServerRunner::Start(
@@ -48,6 +58,7 @@ absl::StatusOr<std::unique_ptr<ServerRunner>> ServerRunner::Start(
   grpc::ServerBuilder builder;
   builder.AddListeningPort(absl::StrCat(options.host, ":", options.port),
                            grpc::InsecureServerCredentials(), &runner->port_);
+  if (!options.reflection) builder.SetOption(std::make_unique<NoReflection>());
   for (grpc::Service* service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(kMaxReceivedMessageBytes);
   // gRPC unpacks a whole message before it looks at the size: 1 MB of gzip would take 1 GiB.

@@ -24,14 +24,16 @@ struct ServerOptions {
   int port = 0;                      // 0: any free port
   int max_concurrent_streams = 128;  // of one connection; further calls wait for one to end
   std::string service_name;          // health name besides "", e.g. "glyph.v1.RenderService"
+  bool reflection = true;            // tells everybody which methods there are
   // After the first signal: NOT_SERVING, yet calls are taken, so that balancers can look away.
   absl::Duration linger = absl::ZeroDuration();
   absl::Duration drain = absl::Seconds(10);  // then in-flight calls get this long
 };
 
-// One gRPC server with health (grpc.health.v1), reflection and keepalive, that drains on SIGTERM or
-// SIGINT. Health is NOT_SERVING until SetServing(true). Compressed messages are UNIMPLEMENTED.
-// A client host that vanished is noticed after 15 s (keepalive 10 s + 5 s), its calls cancelled.
+// One gRPC server with health (grpc.health.v1), reflection (where wanted) and keepalive, that
+// drains on SIGTERM or SIGINT. Health is NOT_SERVING until SetServing(true). Compressed messages
+// are UNIMPLEMENTED. A client host that vanished is noticed after 15 s (keepalive 10 s + 5 s), its
+// calls cancelled.
 //   BlockStopSignals();  // first line of main, before any thread
 //   GLYPH_ASSIGN_OR_RETURN(auto server, ServerRunner::Start(options, {&service}));
 //   AnnouncePorts({{"grpc", server->port()}});

@@ -129,6 +129,10 @@ TEST(GatewayStartTest, RefusesOtherThanLoopbackAddressesAndSaysWhy) {
   EXPECT_EQ(rpc::GetErrorDetails(status).reason, "HOST_NOT_LOOPBACK");
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("--insecure"));
 
+  options.key_file = "/nowhere";  // with keys it would be allowed
+  EXPECT_EQ(rpc::GetErrorDetails(Gateway::Start(options).status()).reason, "KEY_FILE_UNREADABLE");
+  options.key_file.clear();
+
   options.insecure = true;
   options.http_port = options.grpc_port = options.metrics_port = 0;
   EXPECT_TRUE(Gateway::Start(options).ok());

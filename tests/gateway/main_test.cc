@@ -1,5 +1,8 @@
 #include <signal.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "gmock/gmock.h"
 #include "nlohmann/json.hpp"
@@ -56,6 +59,18 @@ TEST(GatewayMainTest, ExitsWith69WhenAPortIsTaken) {
       RunGateway({"--http-port", "0", "--metrics-port", "0", "--grpc-port", std::to_string(taken)});
   EXPECT_EQ(second.exit_code, EX_UNAVAILABLE);
   EXPECT_THAT(second.err, HasSubstr(std::to_string(taken)));
+}
+
+TEST(GatewayMainTest, ExitsWith66Or78ForAKeyFileThatIsMissingOrWrong) {
+  const std::string path = ::testing::TempDir() + "main_test_" + std::to_string(getpid());
+  const Program::Result missing = RunGateway({"--key-file", path});
+  EXPECT_EQ(missing.exit_code, EX_NOINPUT);
+  EXPECT_THAT(missing.err, HasSubstr(path));
+  std::ofstream(path) << "alice\n";
+  const Program::Result wrong = RunGateway({"--key-file", path});
+  EXPECT_EQ(wrong.exit_code, EX_CONFIG);
+  EXPECT_THAT(wrong.err, HasSubstr("line 1 of the key file"));
+  unlink(path.c_str());
 }
 
 }  // namespace

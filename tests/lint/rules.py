@@ -39,13 +39,13 @@ LAYERS = {
                        {"server", "tools"}],
     "vlm_service": ["tokenizer", "prompt", "sampling", "weights", "kernels", "kv_cache",
                     "scheduler", "engine", "ops", "model", "server", "tools"],
-    "gateway": [{"metrics", "png"}, "routing", {"server", "http"}, "ui"],
+    "gateway": [{"metrics", "png"}, "keys", "routing", {"server", "http"}, "ui"],
 }
 # What LAYERS' rows cannot say: (folder, what it must not include).
 BLIND_SPOTS = [
     ("vlm_service/server/", ("vlm_service/ops/", "vlm_service/model/", "vlm_service/weights/")),
     ("vlm_service/scheduler/", ("vlm_service/tokenizer/", "vlm_service/weights/")),
-    ("gateway/cli/", ("gateway/metrics/", "gateway/routing/", "gateway/server/", "gateway/http/",
+    ("gateway/cli/", ("gateway/metrics/", "gateway/keys/", "gateway/routing/", "gateway/server/", "gateway/http/",
                       "glyph/v1/vlm.", "glyph/v1/render.", "glyph/v1/page.")),
     ("proto/base/", ("proto/rpc/", "glyph/", "google/", "grpc")),
 ]

@@ -292,5 +292,42 @@ TEST_F(GlyphTest, NamesItsVersion) {
   EXPECT_EQ(RunGlyph({"--version"}).out, "glyph " GLYPH_VERSION "\n");
 }
 
+TEST_F(GlyphTest, MakesAKeyAndSendsIt) {
+  const auto made = RunGlyph({"key", "alice"});
+  EXPECT_EQ(made.exit_code, 0);
+  ASSERT_THAT(made.out, ::testing::MatchesRegex("alice [0-9a-f]+\n"));
+  ASSERT_THAT(made.err,
+              ::testing::MatchesRegex("key of alice, shown this once: glyph-[0-9a-f]+\n"));
+  const std::string key = made.err.substr(made.err.find("glyph-"));
+  EXPECT_EQ(key.size(), 6u + 64 + 1);
+  EXPECT_NE(RunGlyph({"key", "alice"}).err, made.err);
+  GatewayOptions options;
+  options.key_file = File("keys", made.out);
+  Restart(options);
+  ASSERT_TRUE(WaitUntilServing(true));
+
+  ExpectFailure(RunGlyph(AskArguments({"Q"})), EX_NOPERM, "[KEY_MISSING]");
+  setenv("GLYPH_API_KEY", "another", 1);
+  ExpectFailure(RunGlyph(AskArguments({"Q"})), EX_NOPERM, "[KEY_UNKNOWN]");
+  const std::string file = File("key", key);
+  for (const char* command : {"ask", "status", "estimate", "render"}) {
+    std::vector<std::string> arguments = {command, "--server", address(), "--api-key-file", file};
+    if (arguments[0] == "ask") arguments.emplace_back("Q");
+    if (arguments[0] == "render" || arguments[0] == "estimate") {
+      arguments.insert(arguments.end(), {"--file", File("text", "one")});
+    }
+    if (arguments[0] == "render") arguments.insert(arguments.end(), {"-o", folder_ + "/pages"});
+    EXPECT_EQ(RunGlyph(arguments).exit_code, 0) << command;
+  }
+  setenv("GLYPH_API_KEY", key.c_str(), 1);
+  EXPECT_EQ(RunGlyph(AskArguments({"Q"})).exit_code, 0);
+  setenv("GLYPH_API_KEY", "two words", 1);
+  ExpectFailure(RunGlyph(AskArguments({"Q"})), EX_DATAERR, "GLYPH_API_KEY holds no key");
+  unsetenv("GLYPH_API_KEY");
+  ExpectFailure(RunGlyph(AskArguments({"--api-key-file", folder_ + "/none", "Q"})), EX_NOINPUT,
+                "cannot read");
+  ExpectFailure(RunGlyph({"key", "a/b"}), EX_USAGE, "letters, digits");
+}
+
 }  // namespace
 }  // namespace glyph::gateway::cli

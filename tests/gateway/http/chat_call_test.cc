@@ -162,7 +162,7 @@ TEST_F(ApiCallTest, KnowsItsModelOnly) {
 }
 
 TEST_F(ApiCallTest, RefusesWithoutAPlaceAndSaysWhenToComeBack) {
-  const auto first = gate_.Admit("1"), second = gate_.Admit("2");
+  const auto first = gate_.Admit("1", nullptr), second = gate_.Admit("2", nullptr);
   Ask("");
   EXPECT_EQ(reply_->response.status, 429);
   EXPECT_EQ(reply_->response.headers.at(0),

@@ -124,8 +124,13 @@ class HttpServerTest : public ::testing::Test {
   void Start() {
     server_.reset();
     server_ = *HttpServer::Start(
-        options_, [this](const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+        options_,
+        [this](const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
           return Answer(request, std::move(reply));
+        },
+        [](const HttpRequest& head) -> std::optional<HttpResponse> {
+          if (head.path != "/refused") return std::nullopt;
+          return HttpResponse{401, "text/plain", "no " + std::string(head.Header("x-a")), {}};
         });
   }
   // Holds what is asked of /held back, and tells the rest what it asked.
@@ -228,6 +233,17 @@ TEST_F(HttpServerTest, AsksForABodyThatWaitsToBeAskedFor) {
   EXPECT_EQ(client.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.Send("ab");
   EXPECT_THAT(client.ReadUntil("POST /a ab"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServerTest, RefusesByTheHeadBeforeABodyComes) {
+  const std::string head = "POST /refused HTTP/1.1\r\nHost: x\r\nX-A: b\r\nX-Request-Id: mine\r\n";
+  for (const char* rest : {"Content-Length: 9\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n",
+                           "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"}) {
+    const std::string refused = Exchange(head + rest);
+    EXPECT_THAT(refused, StartsWith("HTTP/1.1 401 ")) << rest;
+    EXPECT_THAT(refused, HasSubstr("mine\r\n"));
+    EXPECT_THAT(refused, ::testing::EndsWith("no b"));
+  }
 }
 
 TEST_F(HttpServerTest, ReadsLargeBodiesToo) {

@@ -30,16 +30,19 @@ class RoutesTest : public ::testing::Test {
   prometheus::Registry registry_;
   Exposition exposition_{{&registry_}};
   const std::set<std::string> names_ = {"glyph.example"};
-  Routes routes_{{{"GET", "/healthz", AtOnce(HealthzHandler())},
-                  {"GET", "/readyz", AtOnce(ReadyzHandler(readiness_))},
-                  {"GET", "/metrics", AtOnce(MetricsHandler(exposition_))},
-                  {"GET", "/things/*", AtOnce([](const HttpRequest& request) {
-                     return HttpResponse{200, "text/plain", request.path, {}};
+  KeyMetrics key_metrics_{registry_};
+  KeyRing keys_{std::chrono::steady_clock::now, key_metrics_};
+  Routes routes_{{{"GET", "/healthz", Access::kOpen, AtOnce(HealthzHandler())},
+                  {"GET", "/readyz", Access::kOpen, AtOnce(ReadyzHandler(readiness_))},
+                  {"GET", "/metrics", Access::kOpen, AtOnce(MetricsHandler(exposition_))},
+                  {"GET", "/things/*", Access::kKey, AtOnce([](const HttpRequest& request) {
+                     const std::string whose = request.caller ? request.caller->name() : "";
+                     return HttpResponse{200, "text/plain", request.path + whose, {}};
                    })},
-                  {"POST", "/things", AtOnce([](const HttpRequest&) {
+                  {"POST", "/things", Access::kKey, AtOnce([](const HttpRequest&) {
                      return HttpResponse{200, "text/plain", "made", {}};
                    })}},
-                 &names_};
+                 {&names_, &keys_}};
 };
 
 TEST_F(RoutesTest, IsHealthyWhateverTheServicesDo) {
@@ -109,6 +112,70 @@ TEST_F(RoutesTest, GoesByItsOwnNamesOnly) {
   EXPECT_EQ(Send("GET", "/healthz", {{"host", "glyph.example"}}).status, 200);
   EXPECT_EQ(Send("GET", "/healthz", {{"host", "evil.example"}}).status, 403);
   EXPECT_EQ(Send("GET", "/nowhere", {{"host", "evil.example"}}).status, 403);
+}
+
+TEST_F(RoutesTest, AnswersBrowsersFromPagesOfItsOwnOnly) {
+  const HttpHeaders own = {{"host", "localhost:8080"}, {"origin", "http://localhost:8080"}};
+  EXPECT_EQ(Send("GET", "/healthz", own).status, 200);
+  const HttpResponse other =
+      Send("GET", "/healthz", {{"host", "localhost:8080"}, {"origin", "https://evil.example"}});
+  EXPECT_EQ(other.status, 403);
+  EXPECT_THAT(other.body, HasSubstr("\"code\":\"origin_not_allowed\""));
+}
+
+class RoutesWithKeysTest : public RoutesTest {
+ protected:
+  RoutesWithKeysTest() {
+    keys_.SetKeys({{"alice", base::Sha256().Update("a").Finish(), KeyLimits()}});
+  }
+  const HttpHeaders key_ = {{"authorization", "Bearer a"}, {"content-type", "application/json"}};
+};
+
+TEST_F(RoutesWithKeysTest, AnswersOpenRoutesToEverybody) {
+  EXPECT_EQ(Send("GET", "/healthz").status, 200);
+  EXPECT_EQ(Send("HEAD", "/healthz", {{"authorization", "Bearer x"}}).status, 200);
+}
+
+TEST_F(RoutesWithKeysTest, AsksForAKeyBeforeAnythingElse) {
+  for (const char* path : {"/things/a", "/things", "/nowhere", "/", "/healthz/"}) {
+    for (const char* method : {"GET", "POST", "HEAD", "OPTIONS"}) {
+      const HttpResponse response = Send(method, path);
+      EXPECT_EQ(response.status, 401) << method << path;
+      EXPECT_THAT(response.headers,
+                  ::testing::ElementsAre(::testing::Pair("WWW-Authenticate", "Bearer")));
+      EXPECT_THAT(response.body, HasSubstr("\"type\":\"authentication_error\""));
+      EXPECT_THAT(response.body, HasSubstr("\"code\":\"key_missing\""));
+    }
+  }
+  EXPECT_EQ(Send("POST", "/healthz").status, 401);  // no open route answers that
+}
+
+TEST_F(RoutesWithKeysTest, TakesNoOtherHeaderForAKey) {
+  for (const char* header : {"x-api-key", "api-key", "cookie", "proxy-authorization"}) {
+    EXPECT_EQ(Send("GET", "/things/a", {{header, "Bearer a"}}).status, 401) << header;
+  }
+  const HttpResponse twice =
+      Send("GET", "/things/a", {{"authorization", "Bearer a"}, {"authorization", "Bearer b"}});
+  EXPECT_EQ(twice.status, 401);
+  EXPECT_THAT(twice.body, HasSubstr("key_unknown"));
+}
+
+TEST_F(RoutesWithKeysTest, TellsTheRouteWhoAsks) {
+  EXPECT_EQ(Send("GET", "/things/a", key_).body, "/things/aalice");
+  EXPECT_EQ(Send("POST", "/things", key_).status, 200);
+  EXPECT_EQ(Send("GET", "/nowhere", key_).status, 404);
+  EXPECT_EQ(Send("DELETE", "/things", key_).status, 405);
+}
+
+TEST_F(RoutesWithKeysTest, RefusesByTheHeadAlone) {
+  HttpRequest head;
+  head.method = "POST";
+  head.path = "/things";
+  EXPECT_EQ(routes_.RefusalOf(head)->status, 401);
+  head.headers = key_;
+  EXPECT_EQ(routes_.RefusalOf(head), std::nullopt);
+  head.path = "/nowhere";
+  EXPECT_EQ(routes_.RefusalOf(head)->status, 404);
 }
 
 }  // namespace

@@ -443,5 +443,34 @@ TEST_P(StopTokenTest, IsNotSent) {
   EXPECT_THAT(ids, testing::ElementsAre(1, 2));
 }
 
+TEST_F(DocumentFlowTest, ChargesTheCallerAndKeepsItsCachesApart) {
+  KeyMetrics key_metrics(registry_);
+  const auto alice = std::make_shared<KeyAccount>(
+      "alice", KeyLimits{.tokens_per_minute = 100}, [] { return SteadyTime(); }, key_metrics);
+  v1::AskRequest request;
+  request.add_parts()->set_text("Why?");
+  request.set_request_id("id");
+  flow_ = DocumentFlow::Create(
+      {render_client_, vlm_client_, profiles_, metrics_, [this] { return now_; }}, request,
+      UpstreamCall(deadline_, "", alice), sink_);
+  flow_->Start();
+  EXPECT_EQ(generate().writes.at(0).start().tenant_salt(), "alice");
+
+  v1::GenerateResponse response;
+  response.mutable_admitted()->set_reserved_tokens(98);
+  generate().Send(response);
+  EXPECT_TRUE(alice->Begin().ok());  // 2 left
+  SendTokens({{1, "a"}});
+  EXPECT_TRUE(alice->Begin().ok());  // 1 left
+  SendTokens({{2, "b"}});
+  EXPECT_FALSE(alice->Begin().ok());
+  response.mutable_finished()->set_prompt_tokens(96);
+  response.mutable_finished()->set_output_tokens(3);
+  generate().Send(response);
+  EXPECT_TRUE(alice->Begin().ok());  // the bound was 2 more than the prompt: 1 left
+  alice->SpendTokens(1);
+  EXPECT_FALSE(alice->Begin().ok());
+}
+
 }  // namespace
 }  // namespace glyph::gateway

@@ -19,9 +19,9 @@ class RequestGateTest : public ::testing::Test {
 
 TEST_F(RequestGateTest, RefusesTheRequestAboveTheLimitAndSaysWhenToRetry) {
   RequestGate gate(2, metrics_);
-  const auto first = gate.Admit("a");
-  const auto second = gate.Admit("b");
-  const auto third = gate.Admit("c");
+  const auto first = gate.Admit("a", nullptr);
+  const auto second = gate.Admit("b", nullptr);
+  const auto third = gate.Admit("c", nullptr);
 
   EXPECT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
@@ -31,15 +31,15 @@ TEST_F(RequestGateTest, RefusesTheRequestAboveTheLimitAndSaysWhenToRetry) {
 
 TEST_F(RequestGateTest, GivesThePlaceBackWithTheTicket) {
   RequestGate gate(1, metrics_);
-  { const auto ticket = gate.Admit("a"); }
+  { const auto ticket = gate.Admit("a", nullptr); }
 
   EXPECT_EQ(gate.num_in_flight(), 0);
-  EXPECT_TRUE(gate.Admit("a").ok());
+  EXPECT_TRUE(gate.Admit("a", nullptr).ok());
 }
 
 TEST_F(RequestGateTest, KeepsThePlaceWhileTheTicketMoves) {
   RequestGate gate(1, metrics_);
-  auto admitted = gate.Admit("a");
+  auto admitted = gate.Admit("a", nullptr);
   std::optional<RequestGate::Ticket> held;
   held.emplace(*std::move(admitted));
 
@@ -51,9 +51,9 @@ TEST_F(RequestGateTest, KeepsThePlaceWhileTheTicketMoves) {
 
 TEST_F(RequestGateTest, ClosedRefusesNewRequestsAndSaysWhenToRetry) {
   RequestGate gate(2, metrics_);
-  const auto before = gate.Admit("a");
+  const auto before = gate.Admit("a", nullptr);
   gate.Close();
-  const auto after = gate.Admit("b");
+  const auto after = gate.Admit("b", nullptr);
 
   EXPECT_TRUE(before.ok());
   EXPECT_EQ(after.status().code(), absl::StatusCode::kUnavailable);
@@ -63,8 +63,8 @@ TEST_F(RequestGateTest, ClosedRefusesNewRequestsAndSaysWhenToRetry) {
 
 TEST_F(RequestGateTest, RefusesAnIdThatRuns) {
   RequestGate gate(2, metrics_);
-  const auto first = gate.Admit("a");
-  const auto second = gate.Admit("a");
+  const auto first = gate.Admit("a", nullptr);
+  const auto second = gate.Admit("a", nullptr);
 
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(rpc::GetErrorDetails(second.status()).field, "request_id");
@@ -72,11 +72,33 @@ TEST_F(RequestGateTest, RefusesAnIdThatRuns) {
 
 TEST_F(RequestGateTest, MakesDifferentIdsForRequestsWithoutOne) {
   RequestGate gate(2, metrics_);
-  const auto first = gate.Admit("");
-  const auto second = gate.Admit("");
+  const auto first = gate.Admit("", nullptr);
+  const auto second = gate.Admit("", nullptr);
 
   EXPECT_FALSE(first->request_id().empty());
   EXPECT_NE(first->request_id(), second->request_id());
+}
+
+TEST_F(RequestGateTest, CountsForTheCallerWhatItLetsInOnly) {
+  KeyMetrics key_metrics(registry_);
+  const auto alice = std::make_shared<KeyAccount>(
+      "alice", KeyLimits{.in_flight = 2, .requests_per_minute = 3}, [] { return SteadyTime(); },
+      key_metrics);
+  RequestGate gate(2, metrics_);
+  const auto reason = [&gate, &alice](const std::string& id) {
+    return rpc::GetErrorDetails(gate.Admit(id, alice).status()).reason;
+  };
+  {
+    const auto first = gate.Admit("a", alice);
+    EXPECT_EQ(first->caller(), alice);
+    EXPECT_EQ(reason("a"), "REQUEST_ID_IN_USE");
+    const auto second = gate.Admit("b", alice);
+    EXPECT_EQ(reason("c"), "GATEWAY_FULL");
+  }
+  EXPECT_EQ(reason("a"), "");  // the third
+  EXPECT_EQ(reason("a"), "KEY_QUOTA");
+  EXPECT_EQ(gate.num_in_flight(), 0);
+  EXPECT_TRUE(gate.Admit("a", nullptr).ok());
 }
 
 }  // namespace

@@ -1,8 +1,14 @@
 #include "gateway/server/glyph_service.h"
 
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 
 #include "gmock/gmock.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "proto/base/sha256.h"
 #include "proto/rpc/error.h"
 #include "proto/rpc/status_conversion.h"
 #include "tests/gateway/gateway_fixture.h"
@@ -350,6 +356,60 @@ TEST_F(FullGatewayTest, RefusesTheRequestAboveTheLimitAndRecovers) {
   EXPECT_EQ(second.status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(rpc::GetErrorDetails(second.status).retry_after.has_value());
   EXPECT_TRUE(Ask(DocumentRequest()).status.ok());
+}
+
+class GlyphServiceWithKeysTest : public GatewayFixture {
+ protected:
+  GlyphServiceWithKeysTest() {
+    GatewayOptions options;
+    options.key_file = ::testing::TempDir() + "glyph_service_test_" + std::to_string(getpid());
+    std::ofstream(options.key_file) << "alice " << base::ToHex(base::Sha256().Update("a").Finish())
+                                    << " requests_per_minute=2\n";
+    Restart(options);
+    std::filesystem::remove(options.key_file);
+    EXPECT_TRUE(WaitUntilServing(true));  // health asks for no key
+  }
+  Answered AskWith(const std::string& authorization) const {
+    grpc::ClientContext context;
+    if (!authorization.empty()) context.AddMetadata("authorization", authorization);
+    return ReadAll(*stub_->Ask(&context, DocumentRequest()));
+  }
+};
+
+TEST_F(GlyphServiceWithKeysTest, EveryMethodAsksForAKey) {
+  grpc::GenericStub generic(channel_);
+  const grpc::Slice nothing;
+  const grpc::ByteBuffer empty(&nothing, 1);
+  const auto* service = v1::AskRequest::descriptor()->file()->FindServiceByName("GlyphService");
+  ASSERT_GT(service->method_count(), 4);
+  for (int i = 0; i < service->method_count(); ++i) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    grpc::CompletionQueue queue;
+    const auto call = generic.PrepareUnaryCall(
+        &context, "/glyph.v1.GlyphService/" + service->method(i)->name(), empty, &queue);
+    call->StartCall();
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    EXPECT_EQ(ReasonOf(rpc::FromGrpcStatus(status)), "KEY_MISSING") << service->method(i)->name();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  }
+  EXPECT_EQ(render_->starts().size(), 0u);
+}
+
+TEST_F(GlyphServiceWithKeysTest, AnswersAKeyWithinItsQuota) {
+  EXPECT_EQ(ReasonOf(AskWith("Bearer b").status), "KEY_UNKNOWN");
+  EXPECT_TRUE(AskWith("Bearer a").status.ok());
+  EXPECT_TRUE(AskWith("Bearer a").status.ok());
+  EXPECT_EQ(vlm_->starts().back().tenant_salt(), "alice");
+  const absl::Status refused = AskWith("Bearer a").status;
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused), "KEY_QUOTA");
+  EXPECT_GT(*rpc::GetErrorDetails(refused).retry_after, absl::ZeroDuration());
 }
 
 }  // namespace
