@@ -5,6 +5,8 @@
 
 namespace glyph::gateway::cli {
 
+class Interrupts;
+
 struct EstimateCommandOptions {
   std::string server;
   std::string file;  // "-": stdin
@@ -13,6 +15,6 @@ struct EstimateCommandOptions {
 };
 
 // glyph estimate: tells pages and tokens of a document. Returns the exit code.
-int RunEstimate(const EstimateCommandOptions& options);
+int RunEstimate(const EstimateCommandOptions& options, Interrupts& interrupts);
 
 }  // namespace glyph::gateway::cli

@@ -1,4 +1,4 @@
-"""The clients of gateway/clients in five languages, compiled and run against one system."""
+"""The clients of gateway/clients in five languages and the examples of gateway/cli, against one system."""
 import concurrent.futures
 import hashlib
 import os
@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import services
@@ -18,7 +19,7 @@ BUILD = pathlib.Path(os.environ["GLYPH_STUBS"]).parent / "clients"
 LONG = os.environ.get("GLYPH_LONG")
 # The C++ client takes half a minute of compilation by itself; CMake links it with the stubs it has.
 LANGUAGES = ("go", "java", "python", "ruby") + (("cpp",) if LONG else ())
-PAGE = "\n".join(one_page_documents()[0]["text"].splitlines()[:8])
+PAGE = "\n".join(one_page_documents()[0]["text"].splitlines()[:4])
 READ = "Read the page."
 BUILD_LIMIT_S = 500
 
@@ -89,6 +90,24 @@ class ClientsTest(unittest.TestCase):
                 shown = run(program, gateway.address("grpc"))
                 for step in ("ask", "stream", "cancel"):
                     self.assertIn("\n  reason VLM_UNAVAILABLE\n  retry after 1 s\n", shown[step])
+
+
+class CommandLineTest(unittest.TestCase):
+    def test_the_readmes_examples_run(self):
+        readme = (services.SOURCE / "gateway" / "cli" / "README.md").read_text()
+        examples = re.findall(r"^    (.*glyph .*)", readme, re.M)
+        self.assertEqual(len(examples), 9)
+        with tempfile.TemporaryDirectory() as folder:
+            for example in examples:
+                server = "" if "completions" in example else f" --server {stack.gateway.address('grpc')}"
+                command = f'glyph() {{ command glyph "$@"{server}; }}; ' + example.replace("-o pages", f"-o {folder}")
+                done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=services.SOURCE,
+                                      env=dict(os.environ, PATH=f"{services.BIN}:{os.environ['PATH']}"),
+                                      capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+                self.assertTrue(done.stdout or server == "", command)
+                if "Find: Berth" in example and "bench" not in example:
+                    self.assertIn("7 West", done.stdout)
 
 
 if __name__ == "__main__":
