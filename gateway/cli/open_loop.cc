@@ -131,6 +131,7 @@ std::vector<CallTimes> RunOpenLoop(v1::GlyphService::Stub& stub, const v1::AskRe
   }
   load.WaitForEnds();
   std::vector<CallTimes> times;
+  times.reserve(calls.size());
   for (const auto& call : calls) times.push_back(call->Take());
   return times;
 }
