@@ -6,6 +6,8 @@
 
 namespace glyph::gateway::cli {
 
+class Interrupts;
+
 struct AskOptions {
   struct Input {
     bool is_image = false;
@@ -24,6 +26,6 @@ struct AskOptions {
 
 // glyph ask: sends the inputs and the question, streams the answer to stdout. Without inputs, what
 // is piped into stdin is the document. Returns the exit code.
-int RunAsk(const AskOptions& options);
+int RunAsk(const AskOptions& options, Interrupts& interrupts);
 
 }  // namespace glyph::gateway::cli

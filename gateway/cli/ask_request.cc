@@ -10,36 +10,35 @@
 #include "proto/rpc/error.h"
 
 namespace glyph::gateway::cli {
-namespace {
-
-constexpr size_t kMaxInputBytes = 16 << 20;  // of one document or image (gateway.proto)
-
-// Arguments come in any encoding; a proto string must not.
 absl::Status CheckUtf8(const std::string& text, const char* name) {
   if (base::ValidUtf8Prefix(text) == text.size()) return absl::OkStatus();
   return rpc::InvalidArgument("INVALID_UTF8", name,
                               absl::StrCat("the ", name, " is not UTF-8; use a UTF-8 terminal"));
 }
 
-}  // namespace
+absl::StatusOr<v1::AskPart> ReadPart(const AskOptions::Input& input) {
+  GLYPH_ASSIGN_OR_RETURN(std::string bytes, ReadInput(input.path, kMaxInputBytes));
+  v1::AskPart part;
+  if (input.is_image) {
+    part.mutable_image()->set_data(std::move(bytes));
+  } else {
+    part.mutable_document()->set_text(std::move(bytes));
+  }
+  return part;
+}
 
 absl::StatusOr<v1::AskRequest> BuildAskRequest(const AskOptions& options) {
   GLYPH_RETURN_IF_ERROR(CheckUtf8(options.question, "question"));
   for (const std::string& stop : options.generation.stop()) {
     GLYPH_RETURN_IF_ERROR(CheckUtf8(stop, "stop"));
   }
-  std::vector<AskOptions::Input> inputs = options.inputs;
-  const bool piped = inputs.empty() && StdinIsPiped();
-  if (piped) inputs.push_back({.is_image = false, .path = "-"});
   v1::AskRequest request;
-  for (const AskOptions::Input& input : inputs) {
-    GLYPH_ASSIGN_OR_RETURN(std::string bytes, ReadInput(input.path, kMaxInputBytes));
-    if (piped && bytes.empty()) continue;
-    if (input.is_image) {
-      request.add_parts()->mutable_image()->set_data(std::move(bytes));
-    } else {
-      request.add_parts()->mutable_document()->set_text(std::move(bytes));
-    }
+  for (const AskOptions::Input& input : options.inputs) {
+    GLYPH_ASSIGN_OR_RETURN(*request.add_parts(), ReadPart(input));
+  }
+  if (options.inputs.empty() && StdinIsPiped()) {
+    GLYPH_ASSIGN_OR_RETURN(v1::AskPart piped, ReadPart({.is_image = false, .path = "-"}));
+    if (!piped.document().text().empty()) *request.add_parts() = std::move(piped);
   }
   if (!options.question.empty()) request.add_parts()->set_text(options.question);
   *request.mutable_generation() = options.generation;

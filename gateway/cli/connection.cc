@@ -58,15 +58,18 @@ std::unique_ptr<v1::GlyphService::Stub> Connect(const std::string& server,
 }
 
 absl::Status CallStatus(const grpc::Status& status, const std::string& server) {
-  absl::Status result = rpc::FromGrpcStatus(status);
-  const bool from_transport = rpc::GetErrorDetails(result).reason.empty();
-  if (absl::IsUnavailable(result) && from_transport) {
+  return CallStatus(rpc::FromGrpcStatus(status), server);
+}
+
+absl::Status CallStatus(const absl::Status& status, const std::string& server) {
+  const bool from_transport = rpc::GetErrorDetails(status).reason.empty();
+  if (absl::IsUnavailable(status) && from_transport) {
     return rpc::Unavailable("NO_GATEWAY", absl::Seconds(1),
                             absl::StrCat("no gateway answers at ", server,
                                          "; start glyph-gateway, or name its address with "
                                          "--server"));
   }
-  return result;
+  return status;
 }
 
 }  // namespace glyph::gateway::cli

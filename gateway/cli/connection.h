@@ -15,5 +15,6 @@ std::unique_ptr<v1::GlyphService::Stub> Connect(const std::string& server,
 
 // How the call ended; when nothing answers at `server`, says so and what to do.
 absl::Status CallStatus(const grpc::Status& status, const std::string& server);
+absl::Status CallStatus(const absl::Status& status, const std::string& server);
 
 }  // namespace glyph::gateway::cli

@@ -6,7 +6,7 @@
 #include "gateway/cli/connection.h"
 #include "gateway/cli/exit_status.h"
 #include "gateway/cli/input.h"
-#include "gateway/cli/interrupt.h"
+#include "gateway/cli/interrupts.h"
 #include "gateway/cli/json_output.h"
 #include "proto/rpc/error.h"
 
@@ -21,14 +21,14 @@ void Describe(const v1::EstimateResponse& estimate) {
   absl::PrintF("compression    %.2f text tokens a visual token\n", estimate.compression_ratio());
 }
 
-absl::Status Estimate(const EstimateCommandOptions& options) {
+absl::Status Estimate(const EstimateCommandOptions& options, Interrupts& interrupts) {
   v1::EstimateRequest request;
   GLYPH_ASSIGN_OR_RETURN(*request.mutable_document()->mutable_text(),
-                         ReadInput(options.file, kMaxDocumentBytes));
+                         ReadInput(options.file, kMaxInputBytes));
   *request.mutable_render() = options.render;
   const auto stub = Connect(options.server, options.api_key);
-  static grpc::ClientContext context;  // the thread that waits for signals outlives this function
-  CancelOnInterrupt(context);
+  grpc::ClientContext context;
+  const Interrupts::Watch watch = interrupts.Cancel([&context] { context.TryCancel(); });
   v1::EstimateResponse response;
   GLYPH_RETURN_IF_ERROR(CallStatus(stub->Estimate(&context, request, &response), options.server));
   if (options.json) {
@@ -41,6 +41,8 @@ absl::Status Estimate(const EstimateCommandOptions& options) {
 
 }  // namespace
 
-int RunEstimate(const EstimateCommandOptions& options) { return Report(Estimate(options)); }
+int RunEstimate(const EstimateCommandOptions& options, Interrupts& interrupts) {
+  return Report(Estimate(options, interrupts));
+}
 
 }  // namespace glyph::gateway::cli

@@ -5,6 +5,8 @@
 
 namespace glyph::gateway::cli {
 
+class Interrupts;
+
 struct EstimateCommandOptions {
   std::string server;
   std::string api_key;  // empty: none is sent
@@ -14,6 +16,6 @@ struct EstimateCommandOptions {
 };
 
 // glyph estimate: tells pages and tokens of a document. Returns the exit code.
-int RunEstimate(const EstimateCommandOptions& options);
+int RunEstimate(const EstimateCommandOptions& options, Interrupts& interrupts);
 
 }  // namespace glyph::gateway::cli

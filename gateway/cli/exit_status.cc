@@ -14,8 +14,6 @@
 namespace glyph::gateway::cli {
 namespace {
 
-constexpr int kInterrupted = 130;  // 128 + SIGINT, as shells have it
-
 // What failed; of several wrong fields, all.
 std::string Why(const absl::Status& status) {
   if (absl::IsCancelled(status)) return "cancelled";
@@ -33,7 +31,7 @@ int ExitCode(const absl::Status& status) {
     case absl::StatusCode::kOk:
       return EX_OK;
     case absl::StatusCode::kCancelled:
-      return kInterrupted;
+      return kExitInterrupted;
     case absl::StatusCode::kNotFound:
       return EX_NOINPUT;
     case absl::StatusCode::kInvalidArgument:

@@ -3,6 +3,8 @@
 
 namespace glyph::gateway::cli {
 
+inline constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells have it
+
 // The exit code of a command that ended with `status` (sysexits.h): 0 OK, 65 wrong data, 66 no
 // input, 69 unavailable, 70 internal, 77 not allowed, 130 cancelled by Ctrl-C.
 int ExitCode(const absl::Status& status);

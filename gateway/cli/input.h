@@ -6,7 +6,7 @@
 
 namespace glyph::gateway::cli {
 
-inline constexpr size_t kMaxDocumentBytes = 16 << 20;  // gateway.proto
+inline constexpr size_t kMaxInputBytes = 16 << 20;  // of a document or image (gateway.proto)
 
 // Reads a file, or stdin when `path` is "-". Never reads more than `max_bytes` + 1. NOT_FOUND: it
 // cannot be read (missing, a directory, no permission). INVALID_ARGUMENT: longer than `max_bytes`.

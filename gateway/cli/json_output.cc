@@ -18,4 +18,10 @@ void PrintJsonLine(const google::protobuf::Message& message) {
   std::fflush(stdout);
 }
 
+void PrintJsonLine(const nlohmann::ordered_json& value) {
+  using nlohmann::ordered_json;
+  std::printf("%s\n", value.dump(-1, ' ', false, ordered_json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
+}
+
 }  // namespace glyph::gateway::cli

@@ -1,7 +1,6 @@
 #include <signal.h>
 #include <sysexits.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -9,49 +8,13 @@
 #include "nlohmann/json.hpp"
 #include "proto/rpc/error.h"
 #include "proto/rpc/status_conversion.h"
-#include "tests/gateway/gateway_fixture.h"
-#include "tests/gateway/program.h"
+#include "tests/gateway/cli/glyph_fixture.h"
 
 // The binary against a gateway between fake services: output and exit codes.
 namespace glyph::gateway::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
-
-class GlyphTest : public GatewayFixture {
- protected:
-  GlyphTest() : folder_(::testing::TempDir() + "glyph_test_" + std::to_string(getpid())) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~GlyphTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string File(const std::string& name, const std::string& bytes) const {
-    std::ofstream(folder_ + "/" + name, std::ios::binary) << bytes;
-    return folder_ + "/" + name;
-  }
-  // glyph ask --server GATEWAY ARGUMENTS...
-  std::vector<std::string> AskArguments(const std::vector<std::string>& arguments) const {
-    std::vector<std::string> all = {"ask", "--server", address()};
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    return all;
-  }
-
-  const std::string folder_;
-};
-
-Program::Result RunGlyph(const std::vector<std::string>& arguments, const std::string& input = "") {
-  return Program(GLYPH_BINARY, arguments, input).Wait();
-}
-
-// Exactly one line that says why, and the expected code.
-void ExpectFailure(const Program::Result& result, int exit_code, const std::string& why) {
-  EXPECT_EQ(result.exit_code, exit_code) << result.err;
-  EXPECT_THAT(result.err, StartsWith("glyph: "));
-  EXPECT_THAT(result.err, HasSubstr(why));
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_EQ(result.out, "");
-}
 
 TEST_F(GlyphTest, PrintsTheAnswerAndNothingElse) {
   const auto result = RunGlyph(AskArguments({"--file", File("a", "one\ftwo"), "What is it?"}));
@@ -263,6 +226,22 @@ TEST_F(GlyphTest, OutlinesLinesForTheViewer) {
     return page.str();
   };
   EXPECT_NE(render(folder_ + "/plain", {}), render(folder_ + "/view", {"--view"}));
+}
+
+TEST_F(GlyphTest, TellsInJsonWhatItDrew) {
+  const auto result = RunGlyph({"render", "--json", "--server", address(), "--file",
+                                File("a", "one\ftwo"), "-o", folder_ + "/out", "--find", "one"});
+  const auto drawn = nlohmann::json::parse(result.out);
+  EXPECT_EQ(drawn["pages"], 2);
+  EXPECT_EQ(drawn["folder"], folder_ + "/out");
+  EXPECT_EQ(drawn["places"][0]["file"], "page-0001.png");
+  EXPECT_EQ(drawn["places"][0]["width_px"], 20);
+}
+
+TEST_F(GlyphTest, ExitsWith74WhenStdoutCannotBeWritten) {
+  const auto result =
+      Program("/bin/sh", {"-c", std::string(GLYPH_BINARY) + " completions bash >/dev/full"}).Wait();
+  ExpectFailure(result, EX_IOERR, "stdout");
 }
 
 TEST_F(GlyphTest, SaysWhenTheFolderCannotBeWritten) {

@@ -1,5 +1,6 @@
 // Layouts of documents as text, glyph by glyph: tests/golden/layout/PROFILE/DOCUMENT beside
-// DOCUMENT.layout. PROFILE is a shipped one, or its folder holds profile.json.
+// DOCUMENT.layout, and of some their first page as DOCUMENT.png. PROFILE is a shipped one, or its
+// folder holds profile.json.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,14 +8,16 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "render_service/images/image_decoder.h"
 #include "render_service/layout/document_layout.h"
-#include "render_service/pipeline/worker_tools.h"
+#include "render_service/pipeline/text_task.h"
 #include "tests/render_service/pipeline/golden_pages.h"
 
 namespace glyph::render {
@@ -114,6 +117,25 @@ TEST_P(GoldenLayoutTest, IsAsItWas) {
   const fs::path golden = GetParam().string() + ".layout";
   if (WritesGoldens()) std::ofstream(golden, std::ios::binary) << layout;
   EXPECT_EQ(ReadFile(golden), layout);
+}
+
+// `glyph render` makes the PNG.
+TEST_P(GoldenLayoutTest, LooksAsItDid) {
+  const std::string png = ReadFile(GetParam().string() + ".png");
+  if (png.empty()) return;
+  const DecodedImage golden = DecodeImage(png).value();
+  TextTask task(ReadFile(GetParam()),
+                {.profile = ProfileOf(GetParam().parent_path()), .max_pages = 256});
+  RenderEvent event;
+  while (!std::holds_alternative<RenderedPage>(event)) event = task.Step(tools_).value();
+  const RenderedPage& page = std::get<RenderedPage>(event);
+  ASSERT_EQ(page.width_px, golden.width_px);
+  ASSERT_EQ(page.height_px, golden.height_px);
+  size_t num_different = 0;
+  for (size_t i = 0; i < page.pixels.size(); ++i) {
+    num_different += page.pixels[i] != golden.rgb[3 * i];
+  }
+  EXPECT_EQ(num_different, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, GoldenLayoutTest, ::testing::ValuesIn(Documents()),
