@@ -15,8 +15,10 @@
 #include "gateway/metrics/build_info.h"
 #include "gateway/metrics/memory_collector.h"
 #include "gateway/metrics/vlm_collector.h"
+#include "gateway/routing/patient_vlm_client.h"
 #include "gateway/routing/rpc_render_client.h"
 #include "gateway/routing/rpc_vlm_client.h"
+#include "gateway/routing/thread_timer.h"
 #include "gateway/routing/upstream_channel.h"
 #include "gateway/routing/upstream_watch.h"
 #include "gateway/server/glyph_service.h"
@@ -62,13 +64,16 @@ struct Gateway::Parts {
         vlm_collector(stats),
         memory_collector(stats, ReadProcessMemory),
         exposition({&registry, &vlm_collector, &memory_collector}),
+        readiness(absl::Now, timer, options.restart_grace),
         render(render_channel),
-        vlm(vlm_channel),
+        rpc_vlm(vlm_channel),
+        recovery{readiness, timer, metrics, absl::Now, options.upstream_wait},
+        vlm(rpc_vlm, recovery),
         models(vlm),
         profiles(models, options.default_profile),
         gate(options.max_requests, metrics),
         input_budget(kInputBudgetBytes),
-        service(ServerServices{.flow = {render, vlm, profiles, metrics, absl::Now},
+        service(ServerServices{.flow = {render, vlm, profiles, metrics, absl::Now, recovery},
                                .gate = gate,
                                .models = models,
                                .readiness = readiness,
@@ -76,7 +81,7 @@ struct Gateway::Parts {
                                .input_budget = input_budget,
                                .render_address = options.render_address,
                                .vlm_address = options.vlm_address}),
-        api({{render, vlm, profiles, metrics, absl::Now}, gate, models}),
+        api({{render, vlm, profiles, metrics, absl::Now, recovery}, gate, models}),
         allowed_hosts(options.allowed_hosts),
         public_routes(ApiRoutes(api, readiness), &allowed_hosts),
         metrics_routes({{"GET", "/metrics", AtOnce(MetricsHandler(exposition))}}) {
@@ -94,12 +99,15 @@ struct Gateway::Parts {
   VlmCollector vlm_collector;
   MemoryCollector memory_collector;
   Exposition exposition;
+  Readiness readiness;
   RpcRenderClient render;
-  RpcVlmClient vlm;
+  RpcVlmClient rpc_vlm;
+  ThreadTimer timer;  // its work uses those above
+  const Recovery recovery;
+  PatientVlmClient vlm;
   ModelCache models;
   ProfileResolver profiles;
   RequestGate gate;
-  Readiness readiness;
   ByteBudget input_budget;
   GlyphServiceImpl service;
   const ApiServices api;
@@ -135,7 +143,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& op
   server.service_name = "glyph.v1.GlyphService";
   GLYPH_ASSIGN_OR_RETURN(parts.grpc_server, rpc::ServerRunner::Start(server, {&parts.service}));
   parts.readiness.Observe(
-      [runner = parts.grpc_server.get()](bool all_ready) { runner->SetServing(all_ready); });
+      [runner = parts.grpc_server.get()](bool serving) { runner->SetServing(serving); });
   parts.watch = std::make_unique<UpstreamWatch>(parts.render_channel, parts.vlm_channel,
                                                 parts.readiness, parts.stats, parts.models);
   return std::unique_ptr<Gateway>(new Gateway(std::move(owned)));
@@ -149,7 +157,7 @@ void Gateway::RunUntilStopped() {
   absl::Time drained_by;
   parts_->grpc_server->RunUntilStopped([this, &drained_by] {
     drained_by = absl::Now() + rpc::ServerOptions().drain;
-    parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
+    parts_->readiness.Drain();
     parts_->gate.Close();
   });
   parts_->public_http->WaitUntilIdle(drained_by - absl::Now());

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace glyph::gateway {
 
@@ -16,12 +17,14 @@ struct GatewayOptions {
   int metrics_port = 9464;
   std::string default_profile;  // for models that do not name theirs
   int max_requests = 64;
+  absl::Duration upstream_wait = absl::Seconds(30);   // for a service that went away (Recovery)
+  absl::Duration restart_grace = absl::Seconds(300);  // ready while one restarts (Readiness)
   std::set<std::string> allowed_hosts;  // names, besides IP addresses, HTTP clients may call it by
   bool insecure = false;                // allow other than loopback addresses
 };
 
 // The whole gateway: its servers, its watches and what they share. Starts and stays up while the
-// services behind it are down; it is ready while both are.
+// services behind it are down; it is ready while both answer or restart.
 class Gateway {
  public:
   // INVALID_ARGUMENT: an address that is malformed or not allowed. UNAVAILABLE: a port is taken.

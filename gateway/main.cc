@@ -13,6 +13,13 @@
 
 namespace {
 
+void AddSeconds(CLI::App& app, const char* name, absl::Duration& value, const char* help) {
+  app.add_option_function<int64_t>(
+         name, [&value](int64_t seconds) { value = absl::Seconds(seconds); }, help)
+      ->check(CLI::Range(0, 3600))
+      ->default_str(std::to_string(absl::ToInt64Seconds(value)));
+}
+
 void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
   app.add_option("--render", options.render_address, "host:port of render_service")
       ->capture_default_str();
@@ -32,6 +39,10 @@ void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
   app.add_option("--max-requests", options.max_requests, "requests served at once")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
+  AddSeconds(app, "--upstream-wait", options.upstream_wait,
+             "seconds a request waits for a service that went away; 0: it fails at once");
+  AddSeconds(app, "--restart-grace", options.restart_grace,
+             "seconds the gateway stays ready while a service restarts");
   app.add_flag("--insecure", options.insecure,
                "listen on other than loopback addresses although nothing authenticates clients");
 }

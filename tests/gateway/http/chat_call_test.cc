@@ -50,8 +50,7 @@ class ApiCallTest : public FlowFixture {
   Json Body() const { return Json::parse(reply_->response.body, nullptr, false); }
 
   RequestGate gate_{2, metrics_};
-  const ApiServices services_{
-      {render_client_, vlm_client_, profiles_, metrics_, [this] { return now_; }}, gate_, models_};
+  const ApiServices services_{Services(), gate_, models_};
   const std::shared_ptr<RecordingReply> reply_ = std::make_shared<RecordingReply>();
   std::shared_ptr<HttpCall> call_;
 };
