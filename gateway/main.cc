@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   glyph::rpc::BlockStopSignals();
   glyph::gateway::GatewayOptions options;
   std::string log_file;
+  size_t log_max_mib = 64;
   std::vector<std::string> allowed_hosts;
   CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
   app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
@@ -65,12 +66,18 @@ int main(int argc, char** argv) {
       "name by which HTTP clients may call this server; IP addresses and localhost always "
       "work; may be repeated");
   app.add_option("--log-file", log_file, "append the log to this file instead of stderr");
+  app.add_option("--log-max-mib", log_max_mib,
+                 "size at which the log file is begun anew; four old ones are kept")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
-  if (const absl::Status status = glyph::base::OpenLog(log_file); !status.ok()) {
+  if (const absl::Status status =
+          glyph::base::OpenLog(log_file, {.max_file_bytes = log_max_mib << 20});
+      !status.ok()) {
     std::fprintf(stderr, "glyph-gateway: %s\n", std::string(status.message()).c_str());
     return EX_CANTCREAT;
   }

@@ -65,6 +65,10 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(0, 60))
       ->capture_default_str();
   app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
+  app.add_option("--log-max-mib", flags.log_max_mib,
+                 "Size at which the log file is begun anew; four old ones are kept")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
 }
 
 }  // namespace

@@ -25,7 +25,9 @@ int Fail(int exit_code, const absl::Status& status) {
 }
 
 int Serve(const Flags& flags) {
-  if (const absl::Status status = base::OpenLog(flags.log_file); !status.ok()) {
+  if (const absl::Status status =
+          base::OpenLog(flags.log_file, {.max_file_bytes = flags.log_max_mib << 20});
+      !status.ok()) {
     return Fail(EX_CANTCREAT, status);
   }
   absl::StatusOr<LoadedModel> model = LoadModelFolder(flags.model);
