@@ -58,7 +58,8 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 // In order of dependency: what stands later is destroyed first.
 struct Gateway::Parts {
   explicit Parts(const GatewayOptions& options)
-      : render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
+      : drain(options.drain),
+        render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
         vlm_channel(MakeUpstreamChannel(options.vlm_address, StreamWindow::kSmall)),
         metrics(registry),
         vlm_collector(stats),
@@ -92,6 +93,7 @@ struct Gateway::Parts {
     readiness.Observe(nullptr);
   }
 
+  const absl::Duration drain;
   const std::shared_ptr<grpc::Channel> render_channel, vlm_channel;
   prometheus::Registry registry;
   GatewayMetrics metrics;
@@ -141,6 +143,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& op
   server.host = options.host;
   server.port = options.grpc_port;
   server.service_name = "glyph.v1.GlyphService";
+  server.drain = options.drain;
   GLYPH_ASSIGN_OR_RETURN(parts.grpc_server, rpc::ServerRunner::Start(server, {&parts.service}));
   parts.readiness.Observe(
       [runner = parts.grpc_server.get()](bool serving) { runner->SetServing(serving); });
@@ -156,7 +159,7 @@ void Gateway::RunUntilStopped() {
   rpc::AnnouncePorts({{"http", http_port()}, {"grpc", grpc_port()}, {"metrics", metrics_port()}});
   absl::Time drained_by;
   parts_->grpc_server->RunUntilStopped([this, &drained_by] {
-    drained_by = absl::Now() + rpc::ServerOptions().drain;
+    drained_by = absl::Now() + parts_->drain;
     parts_->readiness.Drain();
     parts_->gate.Close();
   });

@@ -19,6 +19,7 @@ struct GatewayOptions {
   int max_requests = 64;
   absl::Duration upstream_wait = absl::Seconds(30);   // for a service that went away (Recovery)
   absl::Duration restart_grace = absl::Seconds(300);  // ready while one restarts (Readiness)
+  absl::Duration drain = absl::Seconds(10);           // for open requests after SIGTERM
   std::set<std::string> allowed_hosts;  // names, besides IP addresses, HTTP clients may call it by
   bool insecure = false;                // allow other than loopback addresses
 };

@@ -43,6 +43,7 @@ void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
              "seconds a request waits for a service that went away; 0: it fails at once");
   AddSeconds(app, "--restart-grace", options.restart_grace,
              "seconds the gateway stays ready while a service restarts");
+  AddSeconds(app, "--drain-s", options.drain, "seconds open requests have to end after SIGTERM");
   app.add_flag("--insecure", options.insecure,
                "listen on other than loopback addresses although nothing authenticates clients");
 }

@@ -18,6 +18,7 @@ struct Flags {
   std::string prefix_cache = "on";
   StepBudget budget;
   int linger_s = 0;
+  int drain_s = 10;
   std::string log_file;
   size_t log_max_mib = 64;
 };

@@ -50,7 +50,8 @@ int Serve(const Flags& flags) {
                                           .port = flags.port,
                                           .max_concurrent_streams = rpc::kMaxGatewayStreams,
                                           .service_name = "glyph.v1.VlmService",
-                                          .linger = absl::Seconds(flags.linger_s)},
+                                          .linger = absl::Seconds(flags.linger_s),
+                                          .drain = absl::Seconds(flags.drain_s)},
                                          {&service});
   if (!server.ok()) return Fail(EX_UNAVAILABLE, server.status());
   rpc::AnnouncePorts({{"vlm", (*server)->port()}});

@@ -27,6 +27,7 @@ void Answer::ForgetTokens() {
   token_ids_.clear();
   silent_.clear();
   samples_.clear();
+  last_tokens_ = absl::InfinitePast();
   has_text_ = false;
 }
 

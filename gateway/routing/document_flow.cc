@@ -39,7 +39,7 @@ void DocumentFlow::RunOnStrand(std::function<void()> work) {
   });
 }
 
-Post DocumentFlow::PostInTry() {
+Poster DocumentFlow::PostInTry() {
   return [self = weak_from_this(), wanted = num_retries_](std::function<void()> work) {
     const auto flow = self.lock();
     if (flow == nullptr) return;
@@ -96,9 +96,9 @@ void DocumentFlow::OpenRender(uint32_t part_index, const v1::RenderOptions& opti
   start.set_request_id(request_.request_id());
   start.set_kind(is_image ? v1::SOURCE_KIND_IMAGE : v1::SOURCE_KIND_TEXT);
   if (!is_image) *start.mutable_options() = options;
-  PartRender::Job job = {std::move(start), sources_[renders_.size()], call_, part_index,
-                         absl::StrCat("parts[", part_index, "].",
-                                      is_image ? "image.data" : "document.text")};
+  PartRender::Job job = {
+      std::move(start), sources_[renders_.size()], call_, part_index,
+      absl::StrCat("parts[", part_index, "].", is_image ? "image.data" : "document.text")};
   renders_.push_back(std::make_unique<PartRender>(services_, std::move(job), PostInTry()));
 }
 

@@ -45,7 +45,7 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   // Runs `work` on the strand, unless the flow has ended by then.
   void RunOnStrand(std::function<void()> work);
   // The same for what belongs to this try, and only while it lasts and the flow is owned.
-  Post PostInTry();
+  Poster PostInTry();
 
   void BeginTry();
   void OpenRenders(const v1::RenderOptions& options);
@@ -67,7 +67,7 @@ class DocumentFlow : public std::enable_shared_from_this<DocumentFlow> {
   const FlowServices services_;
   const UpstreamCall call_;
   Strand strand_;
-  v1::AskRequest request_;  // without its documents and images
+  v1::AskRequest request_;                                   // without its documents and images
   std::vector<std::shared_ptr<const std::string>> sources_;  // these, in order
   const std::shared_ptr<AnswerSink> sink_;
   Answer answer_;

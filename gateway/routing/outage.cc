@@ -24,9 +24,7 @@ bool Outage::TryAgain(bool resumed, std::function<void(bool)> again) {
   recovery_.metrics.CountRetry(UpstreamName(upstream_), resumed);
   recovery_.timer.At(now + std::exchange(pause_, std::min(pause_ * 2, kLongestPause)),
                      [&readiness = recovery_.readiness, upstream = upstream_, give_up = give_up_,
-                      again = std::move(again)] {
-                       readiness.WhenReady(upstream, give_up, again);
-                     });
+                      again = std::move(again)] { readiness.WhenReady(upstream, give_up, again); });
   return true;
 }
 

@@ -28,7 +28,7 @@ class PagePump {
 
   // `sources` in the order of their parts, their plans read; `answer` and `call` outlive the pump.
   // `post` goes to the strand of the flow.
-  PagePump(std::vector<Source> sources, Answer& answer, GenerateCall& call, Post post,
+  PagePump(std::vector<Source> sources, Answer& answer, GenerateCall& call, Poster post,
            EndCallback on_end);
 
   void Start() { ReadNext(); }
@@ -52,7 +52,7 @@ class PagePump {
   const std::vector<Source> sources_;
   Answer& answer_;
   GenerateCall& call_;
-  const Post post_;
+  const Poster post_;
   const EndCallback on_end_;
   size_t current_ = 0;      // source being read
   uint32_t num_pages_ = 0;  // offered so far

@@ -6,7 +6,7 @@
 
 namespace glyph::gateway {
 
-PartRender::PartRender(const FlowServices& services, Job job, Post post)
+PartRender::PartRender(const FlowServices& services, Job job, Poster post)
     : client_(services.render),
       job_(std::move(job)),
       post_(std::move(post)),

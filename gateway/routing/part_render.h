@@ -31,7 +31,7 @@ class PartRender {
   };
 
   // Opens the call. `post` goes to the strand of the flow, for as long as this object lives.
-  PartRender(const FlowServices& services, Job job, Post post);
+  PartRender(const FlowServices& services, Job job, Poster post);
 
   // Asks for the next event; one at a time, not after `done`.
   void Next(Callback callback);
@@ -59,7 +59,7 @@ class PartRender {
 
   RenderClient& client_;
   const Job job_;
-  const Post post_;
+  const Poster post_;
   Outage outage_;
   std::unique_ptr<RenderCall> call_;
   Callback callback_;  // set while an event is asked for

@@ -7,15 +7,18 @@
 namespace glyph::gateway {
 RenderRelay::RenderRelay(const FlowServices& services, RequestGate& gate, Job job,
                          Transport transport)
-    : services_(services),
-      gate_(gate),
-      job_(std::move(job)),
-      transport_(std::move(transport)) {}
+    : services_(services), gate_(gate), job_(std::move(job)), transport_(std::move(transport)) {}
 
 void RenderRelay::Post(std::function<void()> work) {
   strand_.Post([self = shared_from_this(), work = std::move(work)] {
     if (!self->ended_) work();
   });
+}
+
+Poster RenderRelay::PostIfOwned() {
+  return [weak = weak_from_this()](std::function<void()> work) {
+    if (const auto relay = weak.lock()) relay->Post(std::move(work));
+  };
 }
 
 void RenderRelay::Start() {
@@ -25,11 +28,8 @@ void RenderRelay::Start() {
     ticket_.emplace(*std::move(ticket));
     services_.profiles.Resolve(
         job_.request.render(), job_.call.deadline,
-        [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
-          self->Post([relay = self.get(), options] {
-            if (!options.ok()) return relay->End(options.status());
-            relay->Open(*options);
-          });
+        [this, post = PostIfOwned()](const absl::StatusOr<v1::RenderOptions>& options) {
+          post([this, options] { options.ok() ? Open(*options) : End(options.status()); });
         });
   });
 }
@@ -41,13 +41,11 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   *start.mutable_options() = options;
   start.set_plan_only(job_.plan_only);
   std::string& source = *job_.request.mutable_document()->mutable_text();
-  render_.emplace(services_,
-                  PartRender::Job{std::move(start),
-                                  std::make_shared<const std::string>(std::move(source)), job_.call,
-                                  0, "document.text"},
-                  [self = weak_from_this()](std::function<void()> work) {
-                    if (auto relay = self.lock()) relay->Post(std::move(work));
-                  });
+  render_.emplace(
+      services_,
+      PartRender::Job{std::move(start), std::make_shared<const std::string>(std::move(source)),
+                      job_.call, 0, "document.text"},
+      PostIfOwned());
   ReadNext();
 }
 

@@ -39,6 +39,8 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
 
  private:
   void Post(std::function<void()> work);
+  // Post, for as long as somebody owns the relay: what waits does not keep it.
+  Poster PostIfOwned();
   void Open(const v1::RenderOptions& options);
   void ReadNext();
   void End(const absl::Status& status);

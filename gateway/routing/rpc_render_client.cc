@@ -40,7 +40,8 @@ class RpcRenderCall final : public RenderCall {
 RpcRenderClient::RpcRenderClient(const std::shared_ptr<grpc::Channel>& channel)
     : stub_(v1::RenderService::NewStub(channel)) {}
 
-std::unique_ptr<RenderCall> RpcRenderClient::Render(v1::RenderStart start, std::shared_ptr<const std::string> source,
+std::unique_ptr<RenderCall> RpcRenderClient::Render(v1::RenderStart start,
+                                                    std::shared_ptr<const std::string> source,
                                                     const UpstreamCall& call,
                                                     StreamListener<v1::RenderResponse> listener) {
   auto stream = RenderStream::Start(

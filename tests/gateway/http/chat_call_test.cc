@@ -107,6 +107,21 @@ TEST_F(ApiCallTest, EndsABrokenStreamWithAnErrorAndWithoutDone) {
   EXPECT_THAT(reply_->response.body, Not(HasSubstr("[DONE]")));
 }
 
+TEST_F(ApiCallTest, MakesAWholeAnswerAnewThatBroke) {
+  patience_ = absl::Seconds(30);
+  readiness_.Set(Upstream::kVlm, true);
+  const ApiServices patient{Services(), gate_, models_};
+  Call(ChatStarter(patient), std::string(kAsk) + "}");
+  SendTokens({{1, "Be"}});
+  generate().End(absl::UnavailableError("gone"));
+  timer_.RunDue(now_ += absl::Seconds(1));
+  ASSERT_EQ(vlm_client_.calls.size(), 2u);
+  SendTokens({{3, "Thus"}});
+  FinishGenerate();
+  EXPECT_EQ(Body()["choices"][0]["message"]["content"], "Thus");
+  call_.reset();
+}
+
 TEST_F(ApiCallTest, ShowsAStreamToBeAliveWhileItWaits) {
   Ask(",\"stream\":true");
   call_->OnIdle();

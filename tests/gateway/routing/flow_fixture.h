@@ -24,8 +24,8 @@ class FlowFixture : public ::testing::Test {
   ScriptedGenerate& generate() { return *vlm_client_.calls.back(); }
   // What flows work with. `patience` 0: they try nothing again.
   FlowServices Services() {
-    return {render_client_, vlm_client_, profiles_, metrics_, clock_,
-            {readiness_, timer_, metrics_, clock_, patience_}};
+    return {render_client_, vlm_client_, profiles_,
+            metrics_,       clock_,      {readiness_, timer_, metrics_, clock_, patience_}};
   }
   // Events of one kind.
   std::vector<v1::AskResponse> Events(v1::AskResponse::EventCase kind) const;

@@ -361,7 +361,8 @@ TEST_F(FlowRecoveryTest, IsNotKeptAliveByItsWait) {
   EXPECT_EQ(vlm_client_.calls.size(), 1u);
 }
 
-// How far a render comes before it breaks: events after the plan of (page, strip, strip, map) twice.
+// How far a render comes before it breaks: events after the plan of (page, strip, strip, map)
+// twice.
 class RenderBreaksTest : public FlowRecoveryTest, public testing::WithParamInterface<size_t> {
  protected:
   static v1::RenderResponse Event(size_t index) {

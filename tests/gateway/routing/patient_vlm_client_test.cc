@@ -15,10 +15,11 @@ class PatientVlmClientTest : public ::testing::Test {
   PatientVlmClientTest() { readiness_.Set(Upstream::kVlm, true); }
   void Pass(absl::Duration duration) { timer_.RunDue(now_ += duration); }
   void Ask() {
-    client_->GetModel(absl::UnixEpoch() + absl::Minutes(1), [this](absl::StatusOr<v1::Model> model) {
-      EXPECT_FALSE(answer_.has_value());
-      answer_ = std::move(model);
-    });
+    client_->GetModel(absl::UnixEpoch() + absl::Minutes(1),
+                      [this](absl::StatusOr<v1::Model> model) {
+                        EXPECT_FALSE(answer_.has_value());
+                        answer_ = std::move(model);
+                      });
   }
 
   absl::Time now_ = absl::UnixEpoch();

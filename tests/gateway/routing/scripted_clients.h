@@ -49,7 +49,8 @@ struct ScriptedGenerate : ScriptedStream<v1::GenerateResponse> {
 
 class ScriptedRenderClient final : public RenderClient {
  public:
-  std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::shared_ptr<const std::string> source,
+  std::unique_ptr<RenderCall> Render(v1::RenderStart start,
+                                     std::shared_ptr<const std::string> source,
                                      const UpstreamCall& call,
                                      StreamListener<v1::RenderResponse> listener) override;
   std::vector<std::shared_ptr<ScriptedRender>> calls;
