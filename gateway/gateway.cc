@@ -21,8 +21,10 @@
 #include "gateway/metrics/service_collector.h"
 #include "gateway/metrics/vllm_aliases.h"
 #include "gateway/metrics/vlm_collector.h"
+#include "gateway/routing/patient_vlm_client.h"
 #include "gateway/routing/rpc_render_client.h"
 #include "gateway/routing/rpc_vlm_client.h"
+#include "gateway/routing/thread_timer.h"
 #include "gateway/routing/upstream_channel.h"
 #include "gateway/routing/upstream_watch.h"
 #include "gateway/server/glyph_service.h"
@@ -70,24 +72,28 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 // In order of dependency: what stands later is destroyed first.
 struct Gateway::Parts {
   explicit Parts(const GatewayOptions& options)
-      : render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
+      : drain(options.drain),
+        render_channel(MakeUpstreamChannel(options.render_address, StreamWindow::kGrowing)),
         vlm_channel(MakeUpstreamChannel(options.vlm_address, StreamWindow::kSmall)),
         metrics(registry),
         key_metrics(registry),
         keys(std::chrono::steady_clock::now, key_metrics),
         vlm_collector(stats),
         memory_collector(stats, ReadProcessMemory),
+        readiness(absl::Now, timer, options.restart_grace),
         service_collector([this] { return readiness.ready(Upstream::kRender); },
                           [this] { return readiness.ready(Upstream::kVlm); }),
         vllm_aliases(stats, registry),
         exposition(Sources(options)),
         render(render_channel),
-        vlm(vlm_channel),
+        rpc_vlm(vlm_channel),
+        recovery{readiness, timer, metrics, absl::Now, options.upstream_wait},
+        vlm(rpc_vlm, recovery),
         models(vlm),
         profiles(models, options.default_profile),
         gate(options.max_requests, metrics),
         input_budget(kInputBudgetBytes),
-        service(ServerServices{.flow = {render, vlm, profiles, metrics, absl::Now},
+        service(ServerServices{.flow = {render, vlm, profiles, metrics, absl::Now, recovery},
                                .keys = keys,
                                .gate = gate,
                                .models = models,
@@ -96,7 +102,7 @@ struct Gateway::Parts {
                                .input_budget = input_budget,
                                .render_address = options.render_address,
                                .vlm_address = options.vlm_address}),
-        api({{render, vlm, profiles, metrics, absl::Now}, gate, models}),
+        api({{render, vlm, profiles, metrics, absl::Now, recovery}, gate, models}),
         allowed_hosts(options.allowed_hosts),
         public_routes(ApiRoutes(api, readiness), {&allowed_hosts, &keys}),
         metrics_routes({{"GET", "/metrics", Access::kOpen, AtOnce(MetricsHandler(exposition))}}) {
@@ -115,6 +121,7 @@ struct Gateway::Parts {
     return sources;
   }
 
+  const absl::Duration drain;
   const std::shared_ptr<grpc::Channel> render_channel, vlm_channel;
   prometheus::Registry registry;
   GatewayMetrics metrics;
@@ -128,7 +135,10 @@ struct Gateway::Parts {
   VllmAliases vllm_aliases;
   Exposition exposition;
   RpcRenderClient render;
-  RpcVlmClient vlm;
+  RpcVlmClient rpc_vlm;
+  ThreadTimer timer;  // its work uses those above
+  const Recovery recovery;
+  PatientVlmClient vlm;
   ModelCache models;
   ProfileResolver profiles;
   RequestGate gate;
@@ -174,9 +184,10 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& op
   server.port = options.grpc_port;
   server.service_name = "glyph.v1.GlyphService";
   server.reflection = options.key_file.empty();  // it could not ask for one
+  server.drain = options.drain;
   GLYPH_ASSIGN_OR_RETURN(parts.grpc_server, rpc::ServerRunner::Start(server, {&parts.service}));
   parts.readiness.Observe(
-      [runner = parts.grpc_server.get()](bool all_ready) { runner->SetServing(all_ready); });
+      [runner = parts.grpc_server.get()](bool serving) { runner->SetServing(serving); });
   parts.watch = std::make_unique<UpstreamWatch>(parts.render_channel, parts.vlm_channel,
                                                 parts.readiness, parts.stats, parts.models);
   return std::unique_ptr<Gateway>(new Gateway(std::move(owned)));
@@ -189,8 +200,8 @@ void Gateway::RunUntilStopped() {
   rpc::AnnouncePorts({{"http", http_port()}, {"grpc", grpc_port()}, {"metrics", metrics_port()}});
   absl::Time drained_by;
   parts_->grpc_server->RunUntilStopped([this, &drained_by] {
-    drained_by = absl::Now() + rpc::ServerOptions().drain;
-    parts_->readiness.Observe(nullptr);  // draining outlasts any news from the services
+    drained_by = absl::Now() + parts_->drain;
+    parts_->readiness.Drain();
     parts_->gate.Close();
   });
   parts_->public_http->WaitUntilIdle(drained_by - absl::Now());

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace glyph::gateway {
 
@@ -17,13 +18,16 @@ struct GatewayOptions {
   std::string default_profile;  // for models that do not name theirs
   int max_requests = 64;
   bool vllm_metric_aliases = false;
+  absl::Duration upstream_wait = absl::Seconds(30);   // for a service that went away (Recovery)
+  absl::Duration restart_grace = absl::Seconds(300);  // ready while one restarts (Readiness)
+  absl::Duration drain = absl::Seconds(10);           // for open requests after SIGTERM
   std::set<std::string> allowed_hosts;  // names, besides IP addresses, HTTP clients may call it by
   std::string key_file;                 // who may ask (keys/key_file.h); empty: everybody
   bool insecure = false;                // allow other than loopback addresses without keys
 };
 
 // The whole gateway: its servers, its watches and what they share. Starts and stays up while the
-// services behind it are down; it is ready while both are.
+// services behind it are down; it is ready while both answer or restart.
 class Gateway {
  public:
   // INVALID_ARGUMENT: an address that is malformed or not allowed. UNAVAILABLE: a port is taken.

@@ -13,6 +13,13 @@
 
 namespace {
 
+void AddSeconds(CLI::App& app, const char* name, absl::Duration& value, const char* help) {
+  app.add_option_function<int64_t>(
+         name, [&value](int64_t seconds) { value = absl::Seconds(seconds); }, help)
+      ->check(CLI::Range(0, 3600))
+      ->default_str(std::to_string(absl::ToInt64Seconds(value)));
+}
+
 void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
   app.add_option("--render", options.render_address, "host:port of render_service")
       ->capture_default_str();
@@ -38,6 +45,11 @@ void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
       "--key-file", options.key_file,
       "who may ask: a line NAME SHA256 [LIMIT=N ...] for each key, as glyph key prints it; "
       "read again when it changes");
+  AddSeconds(app, "--upstream-wait", options.upstream_wait,
+             "seconds a request waits for a service that went away; 0: it fails at once");
+  AddSeconds(app, "--restart-grace", options.restart_grace,
+             "seconds the gateway stays ready while a service restarts");
+  AddSeconds(app, "--drain-s", options.drain, "seconds open requests have to end after SIGTERM");
   app.add_flag("--insecure", options.insecure,
                "listen on other than loopback addresses although nothing authenticates clients");
 }
@@ -61,6 +73,7 @@ int main(int argc, char** argv) {
   glyph::rpc::BlockStopSignals();
   glyph::gateway::GatewayOptions options;
   std::string log_file;
+  size_t log_max_mib = 64;
   std::vector<std::string> allowed_hosts;
   CLI::App app("glyph-gateway: the service clients use; it draws documents and asks the model");
   app.set_version_flag("--version", std::string("glyph-gateway ") + GLYPH_VERSION);
@@ -73,12 +86,18 @@ int main(int argc, char** argv) {
       "name by which HTTP clients may call this server; IP addresses and localhost always "
       "work; may be repeated");
   app.add_option("--log-file", log_file, "append the log to this file instead of stderr");
+  app.add_option("--log-max-mib", log_max_mib,
+                 "size at which the log file is begun anew; four old ones are kept")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
-  if (const absl::Status status = glyph::base::OpenLog(log_file); !status.ok()) {
+  if (const absl::Status status =
+          glyph::base::OpenLog(log_file, {.max_file_bytes = log_max_mib << 20});
+      !status.ok()) {
     std::fprintf(stderr, "glyph-gateway: %s\n", std::string(status.message()).c_str());
     return EX_CANTCREAT;
   }

@@ -27,6 +27,7 @@ struct Flags {
   int max_calls = 64;
   std::string font_dir = "/usr/share/fonts";
   std::string log_file;
+  size_t log_max_mib = 64;
   std::string crash_record;
 };
 
@@ -36,7 +37,9 @@ int Fail(const absl::Status& status, int exit_code) {
 }
 
 int Serve(const Flags& flags) {
-  if (absl::Status status = base::OpenLog(flags.log_file); !status.ok()) {
+  if (absl::Status status =
+          base::OpenLog(flags.log_file, {.max_file_bytes = flags.log_max_mib << 20});
+      !status.ok()) {
     return Fail(status, kExitConfig);
   }
   auto catalog = ProfileCatalog::Create(flags.font_dir);
@@ -79,6 +82,10 @@ int main(int argc, char** argv) {
                  "Folder that the profiles' font files are in or below")
       ->capture_default_str();
   app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
+  app.add_option("--log-max-mib", flags.log_max_mib,
+                 "Size at which the log file is begun anew; four old ones are kept")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   app.add_option("--crash-record", flags.crash_record,
                  "Note the documents in work in this file, so that those which took the renderer "
                  "down twice are refused by the next one");

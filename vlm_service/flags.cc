@@ -64,7 +64,14 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "Seconds it still serves after SIGTERM, NOT_SERVING, so that balancers look away")
       ->check(CLI::Range(0, 60))
       ->capture_default_str();
+  app.add_option("--drain-s", flags.drain_s, "Seconds open requests have to end after SIGTERM")
+      ->check(CLI::Range(0, 3600))
+      ->capture_default_str();
   app.add_option("--log-file", flags.log_file, "Append the log to this file instead of stderr");
+  app.add_option("--log-max-mib", flags.log_max_mib,
+                 "Size at which the log file is begun anew; four old ones are kept")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
 }
 
 }  // namespace

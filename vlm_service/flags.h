@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +18,9 @@ struct Flags {
   std::string prefix_cache = "on";
   StepBudget budget;
   int linger_s = 0;
+  int drain_s = 10;
   std::string log_file;
+  size_t log_max_mib = 64;
 };
 
 // Reads the command line. A number: the process ends with it, after help, version or usage.

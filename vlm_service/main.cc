@@ -25,7 +25,9 @@ int Fail(int exit_code, const absl::Status& status) {
 }
 
 int Serve(const Flags& flags) {
-  if (const absl::Status status = base::OpenLog(flags.log_file); !status.ok()) {
+  if (const absl::Status status =
+          base::OpenLog(flags.log_file, {.max_file_bytes = flags.log_max_mib << 20});
+      !status.ok()) {
     return Fail(EX_CANTCREAT, status);
   }
   absl::StatusOr<LoadedModel> model = LoadModelFolder(flags.model);
@@ -48,7 +50,8 @@ int Serve(const Flags& flags) {
                                           .port = flags.port,
                                           .max_concurrent_streams = rpc::kMaxGatewayStreams,
                                           .service_name = "glyph.v1.VlmService",
-                                          .linger = absl::Seconds(flags.linger_s)},
+                                          .linger = absl::Seconds(flags.linger_s),
+                                          .drain = absl::Seconds(flags.drain_s)},
                                          {&service});
   if (!server.ok()) return Fail(EX_UNAVAILABLE, server.status());
   rpc::AnnouncePorts({{"vlm", (*server)->port()}});

@@ -19,8 +19,7 @@
 namespace glyph::gateway {
 namespace {
 
-// Between one HTTP exchange and its flow. Alive while the server, the flow or an answer of the
-// model's holds it. Thread-safe.
+// Between one HTTP exchange and its flow. Alive while the server or the flow holds it. Thread-safe.
 class ChatCall final : public HttpCall,
                        public AnswerSink,
                        public std::enable_shared_from_this<ChatCall> {
@@ -39,8 +38,8 @@ class ChatCall final : public HttpCall,
     const UpstreamCall call(UpstreamDeadline(services_.flow.now(), absl::InfiniteFuture()),
                             ValidTraceparent(request.Header("traceparent")), request.caller);
     services_.models.Get(call.deadline,
-                         [self = shared_from_this(), call](const absl::StatusOr<v1::Model>& model) {
-                           self->Run(model, call);
+                         [weak = weak_from_this(), call](const absl::StatusOr<v1::Model>& model) {
+                           if (auto self = weak.lock()) self->Run(model, call);
                          });
   }
 
@@ -69,6 +68,13 @@ class ChatCall final : public HttpCall,
       if (event.has_delta()) WriteStream(*stream, stream->Add(event.delta()));
       if (event.has_finished()) WriteStream(*stream, stream->Finish(event.finished()));
     }
+  }
+
+  bool TakeBackDeltas() override GLYPH_EXCLUDES(mutex_) {
+    base::MutexLock lock(mutex_);
+    auto* completion = std::get_if<ChatCompletion>(&answer_);
+    if (completion != nullptr) completion->Clear();
+    return completion != nullptr;
   }
 
   bool congested() const override { return reply_->congested(); }

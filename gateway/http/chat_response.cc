@@ -107,6 +107,8 @@ std::string ChatStream::Chunk(Json choices, const v1::AskFinished* finished) con
 ChatCompletion::ChatCompletion(ChatIdentity identity)
     : identity_(std::move(identity)), choices_(static_cast<size_t>(identity_.num_choices)) {}
 
+void ChatCompletion::Clear() { choices_.assign(choices_.size(), Choice()); }
+
 void ChatCompletion::Add(const v1::AskDelta& delta) {
   if (delta.sample() >= choices_.size()) return;
   Choice& choice = choices_[delta.sample()];

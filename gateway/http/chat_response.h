@@ -45,6 +45,8 @@ class ChatCompletion {
  public:
   explicit ChatCompletion(ChatIdentity identity);
 
+  // Forgets what was added.
+  void Clear();
   void Add(const v1::AskDelta& delta);
   std::string Finish(const v1::AskFinished& finished);
 

@@ -13,15 +13,14 @@ HttpHandler HealthzHandler() {
 HttpHandler ReadyzHandler(const Readiness& readiness) {
   return [&readiness](const HttpRequest&) {
     nlohmann::ordered_json services;
-    bool all_ready = true;
     for (const Upstream upstream : {Upstream::kRender, Upstream::kVlm}) {
       const bool ready = readiness.ready(upstream);
       services[UpstreamName(upstream)] = ready ? "ready" : "not ready";
-      all_ready &= ready;
     }
-    const nlohmann::ordered_json body = {{"status", all_ready ? "ready" : "not ready"},
+    const bool serving = readiness.serving();
+    const nlohmann::ordered_json body = {{"status", serving ? "ready" : "not ready"},
                                          {"services", services}};
-    return HttpResponse{all_ready ? 200 : 503, "application/json", body.dump() + "\n", {}};
+    return HttpResponse{serving ? 200 : 503, "application/json", body.dump() + "\n", {}};
   };
 }
 

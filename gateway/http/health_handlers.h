@@ -7,7 +7,8 @@ namespace glyph::gateway {
 // /healthz: 200 as long as the process answers.
 HttpHandler HealthzHandler();
 
-// /readyz: 200 when every service behind the gateway is ready, else 503; the body names each.
+// /readyz: 200 while Readiness::serving, else 503; the body names each service and whether it
+// answers now.
 // `readiness` outlives the handler.
 HttpHandler ReadyzHandler(const Readiness& readiness);
 

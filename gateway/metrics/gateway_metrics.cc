@@ -1,7 +1,5 @@
 #include "gateway/metrics/gateway_metrics.h"
 
-#include <string>
-
 #include "absl/strings/ascii.h"
 
 namespace glyph::gateway {
@@ -35,7 +33,11 @@ const prometheus::Histogram::BucketBoundaries& InterTokenBuckets() {
 }  // namespace
 
 GatewayMetrics::GatewayMetrics(prometheus::Registry& registry)
-    : in_flight_(&prometheus::BuildGauge()
+    : retries_(prometheus::BuildCounter()
+                   .Name("glyph_upstream_retries_total")
+                   .Help("Calls to services made again after they went away.")
+                   .Register(registry)),
+      in_flight_(&prometheus::BuildGauge()
                       .Name("glyph_requests_in_flight")
                       .Help("Requests the gateway is serving.")
                       .Register(registry)
@@ -60,12 +62,21 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& registry)
     const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
     requests_[code] = &family.Add({{"outcome", absl::AsciiStrToLower(name)}});
   }
+  for (const char* service : {"render_service", "vlm_service"}) {  // there from the start, as 0
+    for (const char* kind : {"restart", "resume"}) {
+      retries_.Add({{"service", service}, {"kind", kind}});
+    }
+  }
 }
 
 void GatewayMetrics::CountRequest(absl::StatusCode outcome) {
   const auto code = static_cast<size_t>(outcome);
   const auto unknown = static_cast<size_t>(absl::StatusCode::kUnknown);
   requests_[code < requests_.size() ? code : unknown]->Increment();
+}
+
+void GatewayMetrics::CountRetry(const std::string& service, bool resumed) {
+  retries_.Add({{"service", service}, {"kind", resumed ? "resume" : "restart"}}).Increment();
 }
 
 void GatewayMetrics::SetRequestsInFlight(int64_t num_requests) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -24,6 +25,8 @@ class GatewayMetrics {
 
   // One call ended, whatever its kind; every call is counted exactly once.
   void CountRequest(absl::StatusCode outcome);
+  // A call to `service` that broke is made again; `resumed`: from where it broke.
+  void CountRetry(const std::string& service, bool resumed);
   void SetRequestsInFlight(int64_t num_requests);
 
   // From the arrival of the request to its first token.
@@ -41,6 +44,7 @@ class GatewayMetrics {
   static constexpr int kNumCodes = 17;  // absl::StatusCode kOk to kUnauthenticated
 
   std::array<prometheus::Counter*, kNumCodes> requests_;  // indexed by code
+  prometheus::Family<prometheus::Counter>& retries_;
   prometheus::Gauge* in_flight_;
   prometheus::Histogram* first_token_;
   prometheus::Histogram* inter_token_;

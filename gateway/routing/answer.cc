@@ -12,13 +12,44 @@ Answer::Answer(AnswerSink& sink, GatewayMetrics& metrics, Clock now, Wants wants
       start_(now_()),
       last_tokens_(absl::InfinitePast()) {}
 
-void Answer::AddPlan(v1::AskPlan plan) {
+std::vector<uint32_t> Answer::BeginTry() {
+  num_of_try_ = 0;
+  std::vector<uint32_t> forced = token_ids_;
+  repeated_.reset();
+  if (!forced.empty()) {
+    repeated_ = forced.back();
+    forced.pop_back();
+  }
+  return forced;
+}
+
+void Answer::ForgetTokens() {
+  token_ids_.clear();
+  silent_.clear();
+  samples_.clear();
+  last_tokens_ = absl::InfinitePast();
+  has_text_ = false;
+}
+
+bool Answer::IsNewPageEvent() {
+  if (++num_of_try_ <= num_page_events_) return false;
+  ++num_page_events_;
+  ++num_news_;
+  return true;
+}
+
+bool Answer::AddPlan(v1::AskPlan plan) {
+  std::string serialized = plan.SerializeAsString();
+  if (plan_) return *plan_ == serialized;
+  plan_ = std::move(serialized);
   v1::AskResponse event;
   *event.mutable_plan() = std::move(plan);
   Emit(std::move(event));
+  return true;
 }
 
 void Answer::AddDrawnPage(uint32_t part_index, const v1::PageHeader& page) {
+  if (!IsNewPageEvent()) return;
   v1::AskResponse event;
   v1::AskPage& drawn = *event.mutable_page();
   drawn.set_stage(v1::PAGE_STAGE_DRAWN);
@@ -32,20 +63,21 @@ void Answer::AddDrawnPage(uint32_t part_index, const v1::PageHeader& page) {
 }
 
 void Answer::AddStrip(const v1::PageStrip& strip) {
-  if (!wants_.pages) return;
+  if (!IsNewPageEvent() || !wants_.pages) return;
   v1::AskResponse event;
   *event.mutable_strip() = strip;
   Emit(std::move(event));
 }
 
 void Answer::AddSourceMap(v1::SourceMap source_map) {
-  if (!wants_.source_map) return;
+  if (!IsNewPageEvent() || !wants_.source_map) return;
   v1::AskResponse event;
   *event.mutable_source_map() = std::move(source_map);
   Emit(std::move(event));
 }
 
 void Answer::AddRenderDone(const v1::RenderDone& done) {
+  if (!IsNewPageEvent()) return;
   usage_.set_characters(usage_.characters() + done.characters());
   usage_.set_render_ms(usage_.render_ms() + done.render_ms());
   metrics_.AddCharacters(static_cast<int64_t>(done.characters()));
@@ -57,6 +89,8 @@ void Answer::AddRenderDone(const v1::RenderDone& done) {
 }
 
 void Answer::AddEncodedPage(const v1::PageEncoded& page) {
+  if (!encoded_.insert(page.page_index()).second) return;
+  ++num_news_;
   usage_.set_pages(usage_.pages() + 1);
   usage_.set_visual_tokens(usage_.visual_tokens() + page.visual_tokens());
   metrics_.AddPages(1);
@@ -72,11 +106,18 @@ void Answer::AddEncodedPage(const v1::PageEncoded& page) {
   Emit(std::move(event));
 }
 
-void Answer::AddTokens(const v1::Tokens& tokens) {
-  if (tokens.tokens().empty()) return;
+bool Answer::AddTokens(v1::Tokens tokens) {
+  if (tokens.tokens().empty()) return true;
+  if (repeated_) {
+    if (tokens.tokens(0).id() != std::exchange(repeated_, std::nullopt)) return false;
+    tokens.mutable_tokens()->DeleteSubrange(0, 1);
+    return AddTokens(std::move(tokens));
+  }
   AddTiming(tokens);
   std::map<uint32_t, v1::AskDelta> deltas;  // by sample
   for (const v1::Token& token : tokens.tokens()) {
+    ++num_news_;
+    token_ids_.push_back(token.id());
     v1::AskDelta& silent = silent_[token.sample()];
     silent.add_token_ids(token.id());
     if (token.has_logprob()) {
@@ -95,6 +136,7 @@ void Answer::AddTokens(const v1::Tokens& tokens) {
     delta.set_sample(sample);
     EmitDelta(std::move(delta));
   }
+  return true;
 }
 
 void Answer::AddSampleFinished(const v1::SampleFinished& finished) {
@@ -133,6 +175,7 @@ void Answer::AddTail(uint32_t sample, const std::string& text, v1::FinishReason 
 }
 
 void Answer::EmitDelta(v1::AskDelta delta) {
+  has_text_ = true;
   v1::AskResponse event;
   *event.mutable_delta() = std::move(delta);
   Emit(std::move(event));

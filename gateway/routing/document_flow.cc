@@ -23,47 +23,64 @@ DocumentFlow::DocumentFlow(const FlowServices& services, v1::AskRequest request,
       request_(std::move(request)),
       sink_(std::move(sink)),
       answer_(*sink_, services.metrics, services.now,
-              {.pages = request_.include_pages(), .source_map = request_.include_source_map()}) {}
+              {.pages = request_.include_pages(), .source_map = request_.include_source_map()}),
+      vlm_outage_(services.recovery, Upstream::kVlm, call_.deadline) {
+  for (v1::AskPart& part : *request_.mutable_parts()) {
+    if (part.has_text()) continue;
+    std::string& source = part.has_image() ? *part.mutable_image()->mutable_data()
+                                           : *part.mutable_document()->mutable_text();
+    sources_.push_back(std::make_shared<const std::string>(std::exchange(source, {})));
+  }
+}
 
-void DocumentFlow::Post(std::function<void()> work) {
+void DocumentFlow::RunOnStrand(std::function<void()> work) {
   strand_.Post([self = shared_from_this(), work = std::move(work)] {
     if (!self->ended_) work();
   });
 }
 
+Poster DocumentFlow::PostInTry() {
+  return [self = weak_from_this(), wanted = num_retries_](std::function<void()> work) {
+    const auto flow = self.lock();
+    if (flow == nullptr) return;
+    flow->RunOnStrand([flow = flow.get(), wanted, work = std::move(work)] {
+      if (flow->num_retries_ == wanted) work();
+    });
+  };
+}
+
 void DocumentFlow::Start() {
-  Post([this] { ResolveProfile(); });
+  RunOnStrand([this] { BeginTry(); });
 }
 
 void DocumentFlow::Cancel() {
-  Post([this] { End(CancelledByClient()); });
+  RunOnStrand([this] { End(CancelledByClient()); });
 }
 
 void DocumentFlow::Resume() {
-  Post([this] {
+  RunOnStrand([this] {
     if (pump_) pump_->Resume();
     if (std::exchange(generate_paused_, false)) ReadGenerate();
   });
 }
 
-void DocumentFlow::ResolveProfile() {
+void DocumentFlow::BeginTry() {
   bool has_document = false;
   for (const v1::AskPart& part : request_.parts()) has_document |= part.has_document();
   if (!has_document) return OpenRenders(request_.render());
   services_.profiles.Resolve(
       request_.render(), call_.deadline,
-      [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
-        self->Post([flow = self.get(), options] {
-          if (!options.ok()) return flow->End(options.status());
-          flow->OpenRenders(*options);
+      [this, post = PostInTry()](const absl::StatusOr<v1::RenderOptions>& options) {
+        post([this, options] {
+          if (!options.ok()) return End(options.status());
+          OpenRenders(*options);
         });
       });
 }
 
 void DocumentFlow::OpenRenders(const v1::RenderOptions& options) {
   for (int i = 0; i < request_.parts_size(); ++i) {
-    v1::AskPart& part = *request_.mutable_parts(i);
-    if (!part.has_text()) OpenRender(part, static_cast<uint32_t>(i), options);
+    if (!request_.parts(i).has_text()) OpenRender(static_cast<uint32_t>(i), options);
   }
   num_plans_missing_ = renders_.size();
   if (renders_.empty()) return StartGenerate();
@@ -73,28 +90,16 @@ void DocumentFlow::OpenRenders(const v1::RenderOptions& options) {
   }
 }
 
-void DocumentFlow::OpenRender(v1::AskPart& part, uint32_t part_index,
-                              const v1::RenderOptions& options) {
+void DocumentFlow::OpenRender(uint32_t part_index, const v1::RenderOptions& options) {
+  const bool is_image = request_.parts(static_cast<int>(part_index)).has_image();
   v1::RenderStart start;
   start.set_request_id(request_.request_id());
-  start.set_kind(part.has_image() ? v1::SOURCE_KIND_IMAGE : v1::SOURCE_KIND_TEXT);
-  if (part.has_document()) *start.mutable_options() = options;
-  renders_.push_back(std::make_unique<PartRender>(
-      part_index,
-      absl::StrCat("parts[", part_index, "].", part.has_image() ? "image.data" : "document.text")));
-  PartRender* render = renders_.back().get();
-  StreamListener<v1::RenderResponse> listener;
-  listener.on_event = [self = shared_from_this(), render](v1::RenderResponse event) {
-    self->Post(
-        [render, event = std::move(event)]() mutable { render->HandleEvent(std::move(event)); });
-  };
-  listener.on_done = [self = shared_from_this(), render](const absl::Status& status) {
-    self->Post([render, status] { render->HandleDone(status); });
-  };
-  std::string& source = part.has_image() ? *part.mutable_image()->mutable_data()
-                                         : *part.mutable_document()->mutable_text();
-  render->Attach(services_.render.Render(std::move(start), std::exchange(source, {}), call_,
-                                         std::move(listener)));
+  start.set_kind(is_image ? v1::SOURCE_KIND_IMAGE : v1::SOURCE_KIND_TEXT);
+  if (!is_image) *start.mutable_options() = options;
+  PartRender::Job job = {
+      std::move(start), sources_[renders_.size()], call_, part_index,
+      absl::StrCat("parts[", part_index, "].", is_image ? "image.data" : "document.text")};
+  renders_.push_back(std::make_unique<PartRender>(services_, std::move(job), PostInTry()));
 }
 
 void DocumentFlow::HandlePlan(const absl::Status& status) {
@@ -106,15 +111,14 @@ void DocumentFlow::HandlePlan(const absl::Status& status) {
 void DocumentFlow::StartGenerate() {
   absl::StatusOr<PromptPlan> plan = PlanPrompt(request_, renders_);
   if (!plan.ok()) return End(plan.status());
-  answer_.AddPlan(std::move(plan->plan));
+  if (!answer_.AddPlan(std::move(plan->plan))) return End(ChangedError(Upstream::kVlm));
+  for (const uint32_t id : answer_.BeginTry()) plan->start.add_forced_output_ids(id);
   StreamListener<v1::GenerateResponse> listener;
-  listener.on_event = [self = shared_from_this()](v1::GenerateResponse event) {
-    self->Post([flow = self.get(), event = std::move(event)]() mutable {
-      flow->HandleGenerate(std::move(event));
-    });
+  listener.on_event = [this, post = PostInTry()](v1::GenerateResponse event) {
+    post([this, event = std::move(event)]() mutable { HandleGenerate(std::move(event)); });
   };
-  listener.on_done = [self = shared_from_this()](const absl::Status& status) {
-    self->Post([flow = self.get(), status] { flow->HandleGenerateDone(status); });
+  listener.on_done = [this, post = PostInTry()](const absl::Status& status) {
+    post([this, status] { HandleGenerateDone(status); });
   };
   generate_ = services_.vlm.Generate(call_, std::move(listener));
   v1::GenerateRequest request;
@@ -123,12 +127,8 @@ void DocumentFlow::StartGenerate() {
   if (call_.caller != nullptr) request.mutable_start()->set_tenant_salt(call_.caller->name());
   generate_->Write(std::move(request), nullptr);
   ReadGenerate();
-  pump_.emplace(
-      std::move(plan->sources), answer_, *generate_,
-      [self = weak_from_this()](std::function<void()> work) {
-        if (auto flow = self.lock()) flow->Post(std::move(work));
-      },
-      [this](const absl::Status& status) { HandlePagesEnd(status); });
+  pump_.emplace(std::move(plan->sources), answer_, *generate_, PostInTry(),
+                [this](const absl::Status& status) { HandlePagesEnd(status); });
   pump_->Start();
 }
 
@@ -156,8 +156,10 @@ void DocumentFlow::HandleGenerate(v1::GenerateResponse event) {
       answer_.AddEncodedPage(event.page_encoded());
       break;
     case v1::GenerateResponse::kTokens:
-      answer_.AddTokens(event.tokens());
       ChargeTokens(charged_tokens_ + static_cast<uint64_t>(event.tokens().tokens_size()));
+      if (!answer_.AddTokens(std::move(*event.mutable_tokens()))) {
+        status = ChangedError(Upstream::kVlm);
+      }
       break;
     case v1::GenerateResponse::kSampleFinished:
       answer_.AddSampleFinished(event.sample_finished());
@@ -168,6 +170,7 @@ void DocumentFlow::HandleGenerate(v1::GenerateResponse event) {
       break;
     case v1::GenerateResponse::kAdmitted:
       ChargeTokens(event.admitted().reserved_tokens());
+      repeatable_ = event.admitted().greedy();
       break;
     case v1::GenerateResponse::EVENT_NOT_SET:
       break;
@@ -187,13 +190,49 @@ void DocumentFlow::HandleGenerateDone(const absl::Status& status) {
   if (was_paused_ && status.code() == absl::StatusCode::kCancelled) return End(SlowReader());
   if (!status.ok()) {
     const std::string page_source = pump_ ? pump_->source_path() : "parts";
-    return End(WithGenerateFields(FromUpstream(Upstream::kVlm, status), page_source));
+    const absl::Status error =
+        WithGenerateFields(FromUpstream(Upstream::kVlm, status), page_source);
+    // The service may not have noticed yet that the try before is over, and know the request's id.
+    const bool is_held = num_retries_ > 0 && absl::IsAlreadyExists(status);
+    return UpstreamIsAway(status) || is_held ? TryAgain(error) : End(error);
   }
   if (!finished_ || !pages_complete_) {
     return End(ProtocolError(Upstream::kVlm, "the stream ended early"));
   }
   answer_.Finish(*finished_);
   End(absl::OkStatus());
+}
+
+void DocumentFlow::TryAgain(const absl::Status& error) {
+  if (!CanContinue()) return End(error);
+  if (answer_.num_news() > std::exchange(news_at_break_, answer_.num_news())) {
+    vlm_outage_.Progress();
+  }
+  EndTry();
+  const bool again =
+      vlm_outage_.TryAgain(answer_.has_text(), [this, error, post = PostInTry()](bool ready) {
+        post([this, error, ready] { ready ? BeginTry() : End(error); });
+      });
+  if (!again) End(error);
+}
+
+bool DocumentFlow::CanContinue() {
+  if (answer_.has_text() && !sink_->TakeBackDeltas()) {
+    return repeatable_ && request_.generation().n() <= 1;
+  }
+  answer_.ForgetTokens();
+  return true;
+}
+
+void DocumentFlow::EndTry() {
+  ++num_retries_;  // from now on nothing of it is heard
+  for (const auto& render : renders_) render->Cancel();
+  pump_.reset();
+  renders_.clear();
+  generate_.reset();
+  pages_complete_ = false;
+  generate_paused_ = was_paused_ = false;
+  finished_.reset();
 }
 
 void DocumentFlow::End(const absl::Status& status) {
@@ -212,6 +251,7 @@ void DocumentFlow::LogEnd(const absl::Status& status) const {
                                   {"characters", absl::StrCat(usage.characters())},
                                   {"pages", absl::StrCat(usage.pages())},
                                   {"output_tokens", absl::StrCat(usage.output_tokens())},
+                                  {"retries", absl::StrCat(num_retries_)},
                                   {"total_ms", absl::StrCat(answer_.ElapsedMillis())}});
 }
 

@@ -7,7 +7,7 @@
 
 namespace glyph::gateway {
 
-PagePump::PagePump(std::vector<Source> sources, Answer& answer, GenerateCall& call, Post post,
+PagePump::PagePump(std::vector<Source> sources, Answer& answer, GenerateCall& call, Poster post,
                    EndCallback on_end)
     : sources_(std::move(sources)),
       answer_(answer),

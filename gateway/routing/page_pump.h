@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "gateway/routing/answer.h"
 #include "gateway/routing/part_render.h"
+#include "gateway/routing/strand.h"
 #include "gateway/routing/vlm_client.h"
 
 namespace glyph::gateway {
@@ -22,13 +23,12 @@ class PagePump {
     PartRender* render;
     uint32_t vlm_part_index;
   };
-  // Runs work later on the flow's strand, unless the flow has ended by then.
-  using Post = std::function<void(std::function<void()>)>;
   // Once: OK when every page went through, else the first error.
   using EndCallback = std::function<void(const absl::Status&)>;
 
   // `sources` in the order of their parts, their plans read; `answer` and `call` outlive the pump.
-  PagePump(std::vector<Source> sources, Answer& answer, GenerateCall& call, Post post,
+  // `post` goes to the strand of the flow.
+  PagePump(std::vector<Source> sources, Answer& answer, GenerateCall& call, Poster post,
            EndCallback on_end);
 
   void Start() { ReadNext(); }
@@ -52,7 +52,7 @@ class PagePump {
   const std::vector<Source> sources_;
   Answer& answer_;
   GenerateCall& call_;
-  const Post post_;
+  const Poster post_;
   const EndCallback on_end_;
   size_t current_ = 0;      // source being read
   uint32_t num_pages_ = 0;  // offered so far

@@ -24,7 +24,8 @@ class RenderClient {
  public:
   virtual ~RenderClient() = default;
   // Sends `start`, then `source` in chunks of at most 1 MiB as fast as the renderer takes them.
-  virtual std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source,
+  virtual std::unique_ptr<RenderCall> Render(v1::RenderStart start,
+                                             std::shared_ptr<const std::string> source,
                                              const UpstreamCall& call,
                                              StreamListener<v1::RenderResponse> listener) = 0;
 };

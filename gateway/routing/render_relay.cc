@@ -7,16 +7,18 @@
 namespace glyph::gateway {
 RenderRelay::RenderRelay(const FlowServices& services, RequestGate& gate, Job job,
                          Transport transport)
-    : services_(services),
-      gate_(gate),
-      job_(std::move(job)),
-      transport_(std::move(transport)),
-      render_(0, "document.text") {}
+    : services_(services), gate_(gate), job_(std::move(job)), transport_(std::move(transport)) {}
 
 void RenderRelay::Post(std::function<void()> work) {
   strand_.Post([self = shared_from_this(), work = std::move(work)] {
     if (!self->ended_) work();
   });
+}
+
+Poster RenderRelay::PostIfOwned() {
+  return [weak = weak_from_this()](std::function<void()> work) {
+    if (const auto relay = weak.lock()) relay->Post(std::move(work));
+  };
 }
 
 void RenderRelay::Start() {
@@ -26,11 +28,8 @@ void RenderRelay::Start() {
     ticket_.emplace(*std::move(ticket));
     services_.profiles.Resolve(
         job_.request.render(), job_.call.deadline,
-        [self = shared_from_this()](const absl::StatusOr<v1::RenderOptions>& options) {
-          self->Post([relay = self.get(), options] {
-            if (!options.ok()) return relay->End(options.status());
-            relay->Open(*options);
-          });
+        [this, post = PostIfOwned()](const absl::StatusOr<v1::RenderOptions>& options) {
+          post([this, options] { options.ok() ? Open(*options) : End(options.status()); });
         });
   });
 }
@@ -41,23 +40,17 @@ void RenderRelay::Open(const v1::RenderOptions& options) {
   start.set_request_id(ticket_->request_id());
   *start.mutable_options() = options;
   start.set_plan_only(job_.plan_only);
-  StreamListener<v1::RenderResponse> listener;
-  listener.on_event = [self = shared_from_this()](v1::RenderResponse event) {
-    self->Post([relay = self.get(), event = std::move(event)]() mutable {
-      relay->render_.HandleEvent(std::move(event));
-    });
-  };
-  listener.on_done = [self = shared_from_this()](const absl::Status& status) {
-    self->Post([relay = self.get(), status] { relay->render_.HandleDone(status); });
-  };
-  std::string source = std::move(*job_.request.mutable_document()->mutable_text());
-  render_.Attach(
-      services_.render.Render(std::move(start), std::move(source), job_.call, std::move(listener)));
+  std::string& source = *job_.request.mutable_document()->mutable_text();
+  render_.emplace(
+      services_,
+      PartRender::Job{std::move(start), std::make_shared<const std::string>(std::move(source)),
+                      job_.call, 0, "document.text"},
+      PostIfOwned());
   ReadNext();
 }
 
 void RenderRelay::ReadNext() {
-  render_.Next([this](absl::StatusOr<v1::RenderResponse> event) {
+  render_->Next([this](absl::StatusOr<v1::RenderResponse> event) {
     if (!event.ok()) return End(event.status());
     complete_ = event->has_done();
     transport_.write(*std::move(event));
@@ -78,7 +71,7 @@ void RenderRelay::Cancel() {
 
 void RenderRelay::End(const absl::Status& status) {
   ended_ = true;
-  render_.Cancel();
+  if (render_) render_->Cancel();
   services_.metrics.CountRequest(status.code());
   ticket_.reset();
   transport_.finish(status);

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "gateway/routing/document_flow.h"
+#include "gateway/routing/flow_services.h"
 #include "gateway/routing/part_render.h"
 #include "gateway/routing/request_gate.h"
 #include "gateway/routing/strand.h"
@@ -39,6 +39,8 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
 
  private:
   void Post(std::function<void()> work);
+  // Post, for as long as somebody owns the relay: what waits does not keep it.
+  Poster PostIfOwned();
   void Open(const v1::RenderOptions& options);
   void ReadNext();
   void End(const absl::Status& status);
@@ -49,7 +51,7 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
   const Transport transport_;
   Strand strand_;
   std::optional<RequestGate::Ticket> ticket_;
-  PartRender render_;
+  std::optional<PartRender> render_;
   bool complete_ = false;  // `done` is on its way to the client
   bool ended_ = false;
 };

@@ -13,8 +13,7 @@ constexpr size_t kChunkBytes = 1000 * 1024;
 
 using RenderStream = ClientStream<v1::RenderRequest, v1::RenderResponse>;
 
-// Sends what is left of `source` from `offset`, one chunk in flight, then half-closes. The source
-// is freed with the last chunk.
+// Sends what is left of `source` from `offset`, one chunk in flight, then half-closes.
 void SendChunks(const std::shared_ptr<RenderStream>& stream,
                 const std::shared_ptr<const std::string>& source, size_t offset) {
   if (offset == source->size()) return stream->WritesDone();
@@ -41,7 +40,8 @@ class RpcRenderCall final : public RenderCall {
 RpcRenderClient::RpcRenderClient(const std::shared_ptr<grpc::Channel>& channel)
     : stub_(v1::RenderService::NewStub(channel)) {}
 
-std::unique_ptr<RenderCall> RpcRenderClient::Render(v1::RenderStart start, std::string source,
+std::unique_ptr<RenderCall> RpcRenderClient::Render(v1::RenderStart start,
+                                                    std::shared_ptr<const std::string> source,
                                                     const UpstreamCall& call,
                                                     StreamListener<v1::RenderResponse> listener) {
   auto stream = RenderStream::Start(
@@ -50,7 +50,7 @@ std::unique_ptr<RenderCall> RpcRenderClient::Render(v1::RenderStart start, std::
   v1::RenderRequest request;
   *request.mutable_start() = std::move(start);
   stream->Write(std::move(request), nullptr);
-  SendChunks(stream, std::make_shared<const std::string>(std::move(source)), 0);
+  SendChunks(stream, source, 0);
   return std::make_unique<RpcRenderCall>(std::move(stream));
 }
 

@@ -13,7 +13,8 @@ class RpcRenderClient final : public RenderClient {
  public:
   explicit RpcRenderClient(const std::shared_ptr<grpc::Channel>& channel);
 
-  std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source,
+  std::unique_ptr<RenderCall> Render(v1::RenderStart start,
+                                     std::shared_ptr<const std::string> source,
                                      const UpstreamCall& call,
                                      StreamListener<v1::RenderResponse> listener) override;
 

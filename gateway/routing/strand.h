@@ -7,6 +7,9 @@
 
 namespace glyph::gateway {
 
+// Runs work later on somebody's strand, unless it has become pointless by then.
+using Poster = std::function<void(std::function<void()>)>;
+
 // Runs closures one at a time, in the order of Post, on the threads that post. What runs on one
 // strand needs no lock, and may post to it again without recursion. Thread-safe.
 class Strand {

@@ -62,6 +62,23 @@ absl::Status FromUpstream(Upstream upstream, const absl::Status& status) {
   return status;
 }
 
+bool UpstreamIsAway(const absl::Status& status) {
+  const std::string reason = rpc::GetErrorDetails(status).reason;
+  if (reason.empty()) return absl::IsUnavailable(status) || absl::IsCancelled(status);
+  for (const char* away :
+       {"DRAINING", "STOPPED", "EXECUTOR_FAILED", "RENDER_UNAVAILABLE", "VLM_UNAVAILABLE"}) {
+    if (reason == away) return absl::IsUnavailable(status);
+  }
+  return false;
+}
+
+absl::Status ChangedError(Upstream upstream) {
+  return rpc::Unavailable(Reason(upstream, "CHANGED"), kRetryAfter,
+                          absl::StrCat(UpstreamName(upstream),
+                                       " was replaced while it served this request, and the new "
+                                       "one does not continue it; ask again"));
+}
+
 absl::Status ProtocolError(Upstream upstream, std::string_view what) {
   return rpc::MakeError(absl::StatusCode::kInternal,
                         {.reason = Reason(upstream, "PROTOCOL"), .field = "", .retry_after = {}},

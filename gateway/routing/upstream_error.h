@@ -13,6 +13,15 @@ namespace glyph::gateway {
 // deadline stays one, everything else is INTERNAL. No address and no library message gets through.
 absl::Status FromUpstream(Upstream upstream, const absl::Status& status);
 
+// Whether the call of that error may be made again once its service is back: the service died, was
+// ended or said that it is going, and the call itself has no fault that is known. `status` may be
+// the service's own or what FromUpstream made of it.
+bool UpstreamIsAway(const absl::Status& status);
+
+// The service came back and what it says does not continue what it said before: UNAVAILABLE, since
+// a new request will be answered.
+absl::Status ChangedError(Upstream upstream);
+
 // The service broke the contract, `what` being which rule: INTERNAL.
 absl::Status ProtocolError(Upstream upstream, std::string_view what);
 

@@ -59,6 +59,7 @@ class WatchStream {
     base::MutexLock lock(mutex_);
     if (stopping_) return Stop();
     attempt_ = std::make_unique<Attempt>(*this);
+    attempt_->context.set_wait_for_ready(true);  // opens as soon as the service is back
     bind_(&attempt_->context, attempt_.get());
     attempt_->StartRead(&attempt_->response);
     attempt_->StartCall();

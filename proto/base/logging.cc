@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "spdlog/sinks/basic_file_sink.h"
+#include "spdlog/sinks/rotating_file_sink.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -60,11 +60,11 @@ void Log(spdlog::level::level_enum level, std::string_view event, LogFields fiel
 
 }  // namespace
 
-absl::Status OpenLog(const std::string& file) {
+absl::Status OpenLog(const std::string& file, const LogRotation& rotation) {
   if (file.empty()) return absl::OkStatus();
   try {
-    spdlog::set_default_logger(
-        MakeLogger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file)));
+    spdlog::set_default_logger(MakeLogger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
+        file, rotation.max_file_bytes, rotation.max_old_files)));
   } catch (const spdlog::spdlog_ex&) {
     return absl::UnavailableError(
         absl::StrCat("cannot open the log file ", file, " for appending"));

@@ -18,6 +18,7 @@ std::string Answered::text() const {
 GatewayFixture::GatewayFixture(int max_requests) {
   GatewayOptions options;
   options.max_requests = max_requests;
+  options.upstream_wait = options.restart_grace = absl::ZeroDuration();
   Restart(options);
   EXPECT_TRUE(WaitUntilServing(true));
 }

@@ -202,7 +202,8 @@ class ErrorTest(unittest.TestCase):
         return False
 
     def test_a_vlm_that_is_away_is_said_so(self):
-        gateway = services.start_gateway(stack.folder, stack.render.address("render"), "127.0.0.1:1")
+        gateway = services.start_gateway(stack.folder, stack.render.address("render"), "127.0.0.1:1",
+                                         "--upstream-wait", 0)
         self.addCleanup(gateway.stop)
         client = openai.OpenAI(base_url=f"http://{gateway.address('http')}/v1", api_key="unused",
                                max_retries=0)

@@ -1,4 +1,4 @@
-"""Plain HTTP GET, without anything a proxy or a library could add."""
+"""Plain HTTP, without anything a proxy or a library could add."""
 import dataclasses
 import http.client
 
@@ -10,10 +10,10 @@ class Reply:
     body: str
 
 
-def get(port, path, method="GET"):
+def get(port, path, method="GET", body=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request(method, path)
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
         response = connection.getresponse()
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()},
                      response.read().decode())

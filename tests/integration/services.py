@@ -108,8 +108,8 @@ class Service:
             self.kill()
 
 
-def start_render(folder):
-    return Service("glyph-render", "--port", 0, folder=folder)
+def start_render(folder, port=0):
+    return Service("glyph-render", "--port", port, folder=folder)
 
 
 def start_vlm(folder, *options, model=NANO, port=0):

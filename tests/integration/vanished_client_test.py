@@ -69,7 +69,7 @@ class VanishedClientTest(unittest.TestCase):
     def test_vlm_service_frees_the_request_of_a_vanished_gateway(self):
         with BlackHole(self.stack.vlm.port("vlm")) as hole:
             gateway = services.start_gateway(self.stack.folder, self.stack.render.address("render"),
-                                             f"127.0.0.1:{hole.port}")
+                                             f"127.0.0.1:{hole.port}", "--upstream-wait", 0)
             self.addCleanup(gateway.stop)
             with Client(gateway.port("grpc")) as client:
                 call = client.stub.Ask(request(text("Go on."), generation=endless_answer()))

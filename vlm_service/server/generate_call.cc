@@ -96,6 +96,7 @@ absl::Status GenerateCall::HandleStart(const v1::GenerateStart& start) {
   if (!start.request_id().empty()) request_id_ = start.request_id();
   request.id = request_id_;
   num_samples_ = request.num_samples;
+  greedy_ = request.sampling.temperature == 0;
   with_logprobs_ = request.sampling.num_logprobs.has_value();
   if (end_) return absl::OkStatus();  // cancelled meanwhile
   GLYPH_ASSIGN_OR_RETURN(sequence_, environment_.engine.Begin(std::move(request)));
@@ -150,7 +151,7 @@ absl::Status GenerateCall::HandleHalfClose() {
 void GenerateCall::OnAdmitted(const AdmittedEvent& event) {
   base::MutexLock lock(mutex_);
   if (end_) return;
-  output_.Push(AdmittedResponse(event, request_id_));
+  output_.Push(AdmittedResponse(event, request_id_, greedy_));
   MaybeWrite();
 }
 

@@ -87,6 +87,7 @@ class GenerateCall : public grpc::ServerBidiReactor<v1::GenerateRequest, v1::Gen
   std::string request_id_ GLYPH_GUARDED_BY(mutex_);
   std::optional<SequenceId> sequence_ GLYPH_GUARDED_BY(mutex_);  // once the engine took it
   int32_t num_samples_ GLYPH_GUARDED_BY(mutex_) = 1;
+  bool greedy_ GLYPH_GUARDED_BY(mutex_) = false;
   bool with_logprobs_ GLYPH_GUARDED_BY(mutex_) = false;
   bool offer_waits_ GLYPH_GUARDED_BY(mutex_) = false;
   bool skips_page_ GLYPH_GUARDED_BY(mutex_) = false;  // pages_ must hear that it is known

@@ -17,12 +17,14 @@ v1::FinishReason ToProto(FinishReason reason) {
 
 }  // namespace
 
-v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::string& request_id) {
+v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::string& request_id,
+                                      bool greedy) {
   v1::GenerateResponse response;
   v1::Admitted* admitted = response.mutable_admitted();
   admitted->set_request_id(request_id);
   admitted->set_reserved_tokens(static_cast<uint64_t>(event.reserved_tokens));
   admitted->set_queue_ms(absl::ToDoubleMilliseconds(event.queue_time));
+  admitted->set_greedy(greedy);
   return response;
 }
 

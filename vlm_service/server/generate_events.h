@@ -7,7 +7,8 @@
 namespace glyph::vlm {
 
 // The engine's events as messages of vlm.proto (tokens: OutputQueue).
-v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::string& request_id);
+v1::GenerateResponse AdmittedResponse(const AdmittedEvent& event, const std::string& request_id,
+                                      bool greedy);
 v1::GenerateResponse PageDecisionResponse(const PageDecisionEvent& event);
 v1::GenerateResponse PageEncodedResponse(const PageEncodedEvent& event);
 v1::GenerateResponse SampleFinishedResponse(const SampleFinishedEvent& event);

@@ -10,7 +10,7 @@
 namespace glyph::vlm {
 namespace {
 
-constexpr char kContractVersion[] = "1.2";
+constexpr char kContractVersion[] = "1.3";
 constexpr size_t kMaxCountedBytes = 512 << 10;  // as all texts of a prompt
 constexpr uint32_t kDefaultIntervalMs = 1000;
 constexpr uint32_t kMinIntervalMs = 100;

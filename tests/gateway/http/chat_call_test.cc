@@ -50,8 +50,7 @@ class ApiCallTest : public FlowFixture {
   Json Body() const { return Json::parse(reply_->response.body, nullptr, false); }
 
   RequestGate gate_{2, metrics_};
-  const ApiServices services_{
-      {render_client_, vlm_client_, profiles_, metrics_, [this] { return now_; }}, gate_, models_};
+  const ApiServices services_{Services(), gate_, models_};
   const std::shared_ptr<RecordingReply> reply_ = std::make_shared<RecordingReply>();
   std::shared_ptr<HttpCall> call_;
 };
@@ -106,6 +105,21 @@ TEST_F(ApiCallTest, EndsABrokenStreamWithAnErrorAndWithoutDone) {
   EXPECT_THAT(reply_->response.body,
               HasSubstr("data: {\"error\":{\"message\":\"vlm_service does not"));
   EXPECT_THAT(reply_->response.body, Not(HasSubstr("[DONE]")));
+}
+
+TEST_F(ApiCallTest, MakesAWholeAnswerAnewThatBroke) {
+  patience_ = absl::Seconds(30);
+  readiness_.Set(Upstream::kVlm, true);
+  const ApiServices patient{Services(), gate_, models_};
+  Call(ChatStarter(patient), std::string(kAsk) + "}");
+  SendTokens({{1, "Be"}});
+  generate().End(absl::UnavailableError("gone"));
+  timer_.RunDue(now_ += absl::Seconds(1));
+  ASSERT_EQ(vlm_client_.calls.size(), 2u);
+  SendTokens({{3, "Thus"}});
+  FinishGenerate();
+  EXPECT_EQ(Body()["choices"][0]["message"]["content"], "Thus");
+  call_.reset();
 }
 
 TEST_F(ApiCallTest, ShowsAStreamToBeAliveWhileItWaits) {

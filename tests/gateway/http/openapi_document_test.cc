@@ -28,11 +28,9 @@ std::set<std::string> Documented() {
 
 TEST_F(OpenApiDocumentTest, NamesExactlyWhatIsRouted) {
   RequestGate gate(1, metrics_);
-  const ApiServices services = {
-      {render_client_, vlm_client_, profiles_, metrics_, absl::Now}, gate, models_};
-  Readiness readiness;
+  const ApiServices services = {Services(), gate, models_};
   std::set<std::string> routed;
-  for (const Route& route : ApiRoutes(services, readiness)) {
+  for (const Route& route : ApiRoutes(services, readiness_)) {
     routed.insert(route.method + " " + route.path);
   }
   EXPECT_EQ(Documented(), routed);

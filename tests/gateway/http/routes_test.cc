@@ -5,6 +5,7 @@
 #include "gateway/metrics/build_info.h"
 #include "gmock/gmock.h"
 #include "tests/gateway/http/recording_reply.h"
+#include "tests/gateway/routing/scripted_clients.h"
 
 namespace glyph::gateway {
 namespace {
@@ -26,7 +27,8 @@ class RoutesTest : public ::testing::Test {
     return reply->response;
   }
 
-  Readiness readiness_;
+  ScriptedTimer timer_;
+  Readiness readiness_{[] { return absl::UnixEpoch(); }, timer_, absl::ZeroDuration()};
   prometheus::Registry registry_;
   Exposition exposition_{{&registry_}};
   const std::set<std::string> names_ = {"glyph.example"};

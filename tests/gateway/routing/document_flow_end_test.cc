@@ -15,9 +15,7 @@ class FlowEndTest : public FlowFixture, public ::testing::WithParamInterface<Sta
     if (stage == Stage::kModelAsked) {
       v1::AskRequest request = DocumentRequest();
       request.set_request_id("id");
-      flow_ = DocumentFlow::Create(
-          {render_client_, vlm_client_, profiles_, metrics_, [this] { return now_; }}, request,
-          deadline_, sink_);
+      flow_ = DocumentFlow::Create(Services(), request, deadline_, sink_);
       return flow_->Start();
     }
     Ask(DocumentRequest());

@@ -102,9 +102,7 @@ TEST_F(DocumentFlowTest, ReadsAnImageWithoutAProfile) {
 TEST_F(DocumentFlowTest, PassesTheModelsErrorWhenTheProfileCannotBeLearnt) {
   v1::AskRequest request = DocumentRequest();
   request.set_request_id("id");
-  const FlowServices services = {render_client_, vlm_client_, profiles_, metrics_,
-                                 [this] { return now_; }};
-  flow_ = DocumentFlow::Create(services, request, deadline_, sink_);
+  flow_ = DocumentFlow::Create(Services(), request, deadline_, sink_);
   flow_->Start();
   vlm_client_.model_calls.at(0)(rpc::Unavailable("LOADING", absl::Seconds(2), "loading"));
 

@@ -9,9 +9,7 @@ FlowFixture::~FlowFixture() {
 
 void FlowFixture::Ask(v1::AskRequest request) {
   request.set_request_id("id");
-  const FlowServices services = {render_client_, vlm_client_, profiles_, metrics_,
-                                 [this] { return now_; }};
-  flow_ = DocumentFlow::Create(services, std::move(request), deadline_, sink_);
+  flow_ = DocumentFlow::Create(Services(), std::move(request), deadline_, sink_);
   flow_->Start();
   if (vlm_client_.model_calls.empty()) return;
   v1::Model model;

@@ -21,7 +21,12 @@ class FlowFixture : public ::testing::Test {
   void Ask(v1::AskRequest request);
 
   ScriptedRender& render(size_t call) { return *render_client_.calls.at(call); }
-  ScriptedGenerate& generate() { return *vlm_client_.calls.at(0); }
+  ScriptedGenerate& generate() { return *vlm_client_.calls.back(); }
+  // What flows work with. `patience` 0: they try nothing again.
+  FlowServices Services() {
+    return {render_client_, vlm_client_, profiles_,
+            metrics_,       clock_,      {readiness_, timer_, metrics_, clock_, patience_}};
+  }
   // Events of one kind.
   std::vector<v1::AskResponse> Events(v1::AskResponse::EventCase kind) const;
   // Tokens come, one message.
@@ -47,6 +52,10 @@ class FlowFixture : public ::testing::Test {
   ModelCache models_{vlm_client_};
   ProfileResolver profiles_{models_, ""};
   absl::Time now_ = absl::UnixEpoch();
+  const Clock clock_ = [this] { return now_; };
+  ScriptedTimer timer_;
+  Readiness readiness_{clock_, timer_, absl::ZeroDuration()};
+  absl::Duration patience_;
   const absl::Time deadline_ = absl::UnixEpoch() + absl::Minutes(1);
   std::shared_ptr<RecordingAnswerSink> sink_ = std::make_shared<RecordingAnswerSink>();
   std::shared_ptr<DocumentFlow> flow_;

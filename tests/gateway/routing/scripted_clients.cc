@@ -9,6 +9,7 @@ class ScriptedRenderCall final : public RenderCall {
  public:
   explicit ScriptedRenderCall(std::shared_ptr<ScriptedRender> script)
       : script_(std::move(script)) {}
+  ~ScriptedRenderCall() override { script_->cancelled = true; }
   void Read() override { ++script_->num_reads; }
   void Cancel() override { script_->cancelled = true; }
 
@@ -20,6 +21,7 @@ class ScriptedGenerateCall final : public GenerateCall {
  public:
   explicit ScriptedGenerateCall(std::shared_ptr<ScriptedGenerate> script)
       : script_(std::move(script)) {}
+  ~ScriptedGenerateCall() override { script_->cancelled = true; }
   void Write(v1::GenerateRequest request, std::function<void()> on_written) override {
     script_->writes.push_back(std::move(request));
     script_->unwritten.push_back(std::move(on_written));
@@ -41,12 +43,16 @@ void ScriptedGenerate::LetWriteThrough() {
   if (on_written) on_written();
 }
 
+void ScriptedTimer::RunDue(absl::Time now) {
+  while (!work.empty() && work.begin()->first <= now) work.extract(work.begin()).mapped()();
+}
+
 std::unique_ptr<RenderCall> ScriptedRenderClient::Render(
-    v1::RenderStart start, std::string source, const UpstreamCall& call,
+    v1::RenderStart start, std::shared_ptr<const std::string> source, const UpstreamCall& call,
     StreamListener<v1::RenderResponse> listener) {
   auto script = std::make_shared<ScriptedRender>();
   script->start = std::move(start);
-  script->source = std::move(source);
+  script->source = *source;
   script->deadline = call.deadline;
   script->traceparent = call.traceparent;
   script->listener = std::move(listener);

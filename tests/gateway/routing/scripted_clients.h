@@ -1,6 +1,7 @@
 #pragma once
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "gateway/routing/answer_sink.h"
 #include "gateway/routing/render_client.h"
+#include "gateway/routing/timer.h"
 #include "gateway/routing/vlm_client.h"
 
 // RenderClient, VlmClient and AnswerSink whose every step the test takes itself, on its own thread.
@@ -47,7 +49,8 @@ struct ScriptedGenerate : ScriptedStream<v1::GenerateResponse> {
 
 class ScriptedRenderClient final : public RenderClient {
  public:
-  std::unique_ptr<RenderCall> Render(v1::RenderStart start, std::string source,
+  std::unique_ptr<RenderCall> Render(v1::RenderStart start,
+                                     std::shared_ptr<const std::string> source,
                                      const UpstreamCall& call,
                                      StreamListener<v1::RenderResponse> listener) override;
   std::vector<std::shared_ptr<ScriptedRender>> calls;
@@ -64,16 +67,31 @@ class ScriptedVlmClient final : public VlmClient {
   std::vector<ModelCallback> model_calls;
 };
 
+// A timer whose work runs when the test says.
+class ScriptedTimer final : public Timer {
+ public:
+  void At(absl::Time when, std::function<void()> work) override { this->work.emplace(when, work); }
+  // Runs what is due at `now`, also what that work adds.
+  void RunDue(absl::Time now);
+
+  std::multimap<absl::Time, std::function<void()>> work;
+};
+
 // Keeps what it is given.
 class RecordingAnswerSink final : public AnswerSink {
  public:
   void Emit(v1::AskResponse event) override { events.push_back(std::move(event)); }
   bool congested() const override { return is_congested; }
+  bool TakeBackDeltas() override {
+    if (keeps_deltas) std::erase_if(events, [](const auto& event) { return event.has_delta(); });
+    return keeps_deltas;
+  }
   void End(const absl::Status& status) override { ends.push_back(status); }
 
   std::vector<v1::AskResponse> events;
   std::vector<absl::Status> ends;
   bool is_congested = false;
+  bool keeps_deltas = false;  // none is on its way to the reader
 };
 
 }  // namespace glyph::gateway

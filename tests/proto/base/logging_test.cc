@@ -76,6 +76,33 @@ TEST_F(LoggingTest, AppendsToAnExistingFile) {
   EXPECT_EQ(lines[1]["event"], "after");
 }
 
+TEST_F(LoggingTest, BeginsANewFileRatherThanExceedTheLimit) {
+  const auto old_file = [this](int index) {
+    return fs::path(file_.string() + "." + std::to_string(index));
+  };
+  const auto remove_old = [&] {
+    for (int i = 1; i <= 3; ++i) fs::remove(old_file(i));
+  };
+  ASSERT_TRUE(OpenLog(file_.string()).ok());
+  LogInfo("line");
+  const size_t line_bytes = fs::file_size(file_);  // all lines are of one length
+  for (const size_t limit : {3 * line_bytes - 1, 3 * line_bytes, 3 * line_bytes + 1}) {
+    remove_old();
+    fs::remove(file_);
+    ASSERT_TRUE(OpenLog(file_.string(), {.max_file_bytes = limit, .max_old_files = 2}).ok());
+    for (int i = 0; i < 3; ++i) LogInfo("line");
+    EXPECT_EQ(fs::exists(old_file(1)), limit < 3 * line_bytes) << limit;
+    for (int i = 0; i < 20; ++i) LogInfo("line");
+    for (const fs::path& file : {file_, old_file(1), old_file(2)}) {
+      EXPECT_GT(fs::file_size(file), 0u) << file;
+      EXPECT_LE(fs::file_size(file), limit) << file;
+    }
+    EXPECT_FALSE(fs::exists(old_file(3)));
+    EXPECT_EQ(Lines().back()["event"], "line");
+  }
+  remove_old();
+}
+
 TEST_F(LoggingTest, NamesAFileItCannotOpen) {
   const absl::Status status = OpenLog(testing::TempDir());
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);

@@ -240,6 +240,14 @@ TEST_F(GenerateTest, ResumesWhereverAnAnswerBroke) {
   }
 }
 
+TEST_F(GenerateTest, SaysWhetherTheAnswerWouldComeAgain) {
+  for (const float temperature : {0.0f, 0.001f}) {
+    v1::GenerateRequest start = StartRequest("hi");
+    start.mutable_start()->mutable_options()->set_temperature(temperature);
+    EXPECT_EQ(Ask(stub(), start).admitted->greedy(), temperature == 0);
+  }
+}
+
 TEST_F(GenerateTest, SendsLogprobsToThoseWhoAsk) {
   v1::GenerateRequest start = StartRequest("hi");
   for (const v1::Token& token : Ask(stub(), start).tokens) EXPECT_FALSE(token.has_logprob());

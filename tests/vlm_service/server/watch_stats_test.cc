@@ -170,7 +170,7 @@ TEST_F(WatchStatsTest, GetModelDescribesTheModel) {
   ASSERT_TRUE(stub().GetModel(&context, {}, &response).ok());
   const v1::Model& model = response.model();
   EXPECT_EQ(model.name(), "test");
-  EXPECT_EQ(model.contract_version(), "1.2");
+  EXPECT_EQ(model.contract_version(), "1.3");
   EXPECT_EQ(model.page_grid_px(), 28u);
   EXPECT_EQ(model.max_page_pixels(), 28u * 28 * 7500);
   EXPECT_EQ(model.profile_fingerprint(), std::string(32, 'F'));

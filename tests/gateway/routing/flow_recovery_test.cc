@@ -1,0 +1,453 @@
+#include "gmock/gmock.h"
+#include "proto/rpc/error.h"
+#include "tests/gateway/routing/flow_fixture.h"
+
+// A flow whose services go away and come back.
+namespace glyph::gateway {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const absl::Status kGone = absl::UnavailableError("Socket closed");
+
+class FlowRecoveryTest : public FlowFixture {
+ protected:
+  FlowRecoveryTest() {
+    patience_ = absl::Seconds(30);
+    readiness_.Set(Upstream::kRender, true);
+    readiness_.Set(Upstream::kVlm, true);
+  }
+
+  static v1::AskRequest TextRequest() {
+    v1::AskRequest request;
+    request.add_parts()->set_text("Hello?");
+    return request;
+  }
+  void SendAdmitted(bool greedy) {
+    v1::GenerateResponse response;
+    response.mutable_admitted()->set_greedy(greedy);
+    generate().Send(response);
+  }
+  // Lets the pause before the next try pass.
+  void Wait(absl::Duration duration = absl::Seconds(5)) { timer_.RunDue(now_ += duration); }
+  void AnswerModel() {
+    v1::Model model;
+    model.set_render_profile_json("{\"profile\":1}");
+    vlm_client_.model_calls.back()(model);
+  }
+  std::string Text() const {
+    std::string text;
+    for (const auto& event : Events(v1::AskResponse::kDelta)) text += event.delta().text();
+    return text;
+  }
+  std::vector<uint32_t> Ids() const {
+    std::vector<uint32_t> ids;
+    for (const auto& event : Events(v1::AskResponse::kDelta)) {
+      ids.insert(ids.end(), event.delta().token_ids().begin(), event.delta().token_ids().end());
+    }
+    return ids;
+  }
+  double Retries(const std::string& service, const std::string& kind) const {
+    for (const auto& family : registry_.Collect()) {
+      if (family.name != "glyph_upstream_retries_total") continue;
+      for (const auto& metric : family.metric) {
+        if (metric.label[0].value == kind && metric.label[1].value == service) {
+          return metric.counter.value;
+        }
+      }
+    }
+    return -1;
+  }
+  const google::protobuf::RepeatedField<uint32_t>& Forced() {
+    return generate().writes.at(0).start().forced_output_ids();
+  }
+};
+
+TEST_F(FlowRecoveryTest, AsksAgainWhatNothingWasAnsweredTo) {
+  Ask(TextRequest());
+  generate().End(kGone);
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);  // not at once
+  Wait();
+  ASSERT_EQ(vlm_client_.calls.size(), 2u);
+  EXPECT_EQ(generate().deadline, deadline_);
+  EXPECT_THAT(Forced(), IsEmpty());
+  EXPECT_TRUE(generate().half_closed);
+  SendTokens({{1, "a"}, {2, "b"}});
+  FinishGenerate();
+
+  EXPECT_TRUE(sink_->ends.at(0).ok());
+  EXPECT_EQ(Text(), "ab");
+  EXPECT_EQ(Retries("vlm_service", "restart"), 1);
+  EXPECT_EQ(Retries("vlm_service", "resume"), 0);
+}
+
+TEST_F(FlowRecoveryTest, WaitsForTheServiceButNotLongerThanItsPatience) {
+  Ask(TextRequest());
+  readiness_.Set(Upstream::kVlm, false);
+  generate().End(rpc::Unavailable("DRAINING", absl::Seconds(1), "going"));
+  Wait(absl::Milliseconds(29'999));
+  EXPECT_TRUE(sink_->ends.empty());
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+  Wait(absl::Milliseconds(1));
+
+  ASSERT_EQ(sink_->ends.size(), 1u);
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends[0]).reason, "DRAINING");
+  EXPECT_TRUE(rpc::GetErrorDetails(sink_->ends[0]).retry_after.has_value());
+}
+
+TEST_F(FlowRecoveryTest, TriesAsSoonAsTheServiceIsBack) {
+  Ask(TextRequest());
+  readiness_.Set(Upstream::kVlm, false);
+  generate().End(kGone);
+  Wait(absl::Seconds(20));
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+  readiness_.Set(Upstream::kVlm, true);
+
+  EXPECT_EQ(vlm_client_.calls.size(), 2u);
+  Wait(absl::Seconds(30));  // the end of its patience changes nothing
+  EXPECT_TRUE(sink_->ends.empty());
+}
+
+TEST_F(FlowRecoveryTest, NeverWaitsBeyondTheDeadline) {
+  patience_ = absl::Minutes(10);
+  Ask(TextRequest());
+  readiness_.Set(Upstream::kVlm, false);
+  generate().End(kGone);
+  Wait(deadline_ - now_);
+
+  ASSERT_EQ(sink_->ends.size(), 1u);
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends[0]).reason, "VLM_UNAVAILABLE");
+}
+
+TEST_F(FlowRecoveryTest, StopsWhenTheServiceDiesOfItAgainAndAgain) {
+  Ask(TextRequest());
+  for (int i = 0; i < 100 && sink_->ends.empty(); ++i) {
+    generate().End(kGone);
+    Wait();
+  }
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends.at(0)).reason, "VLM_UNAVAILABLE");
+  EXPECT_LT(vlm_client_.calls.size(), 10u);
+  EXPECT_LE(now_, absl::UnixEpoch() + patience_ + absl::Seconds(5));
+}
+
+TEST_F(FlowRecoveryTest, HasNewPatienceAfterProgress) {
+  Ask(TextRequest());
+  std::string expected;
+  for (uint32_t i = 0; i < 9; ++i) {
+    SendAdmitted(true);
+    if (i > 0) SendTokens({{i - 1, "x"}});
+    SendTokens({{i, "x"}});
+    expected += "x";
+    generate().End(kGone);
+    Wait();
+    EXPECT_TRUE(sink_->ends.empty());
+  }
+  EXPECT_EQ(Text(), expected);
+  EXPECT_EQ(Retries("vlm_service", "resume"), 9);
+}
+
+TEST_F(FlowRecoveryTest, GoesOnWhereAGreedyAnswerBroke) {
+  v1::AskRequest request = TextRequest();
+  for (const uint32_t id : {8u, 9u}) request.add_forced_output_ids(id);
+  Ask(request);
+  SendAdmitted(true);
+  SendTokens({{1, "a"}, {2, ""}, {3, "b"}, {4, ""}});  // 4 is held back
+  generate().End(kGone);
+  Wait();
+  EXPECT_THAT(Forced(), ElementsAre(8, 9, 1, 2, 3));  // the last token is said again
+  SendAdmitted(true);
+  SendTokens({{4, ""}});
+  SendTokens({{5, "cd"}});
+  FinishGenerate();
+
+  EXPECT_TRUE(sink_->ends.at(0).ok());
+  EXPECT_EQ(Text(), "abcd");
+  EXPECT_THAT(Ids(), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_EQ(Events(v1::AskResponse::kPlan).size(), 1u);
+}
+
+TEST_F(FlowRecoveryTest, GoesOnAfterTheLastToken) {
+  Ask(TextRequest());
+  SendAdmitted(true);
+  SendTokens({{1, "a"}, {2, ""}});
+  SendTokens({{99, ""}});  // the stop token; only `finished` is missing
+  generate().End(kGone);
+  Wait();
+  EXPECT_THAT(Forced(), ElementsAre(1, 2));
+  SendTokens({{99, ""}});
+  v1::GenerateResponse finished;
+  finished.mutable_finished()->set_reason(v1::FINISH_REASON_STOP);
+  finished.mutable_finished()->set_tail_text("b");
+  finished.mutable_finished()->set_output_tokens(3);
+  generate().Send(finished);
+  generate().End(absl::OkStatus());
+
+  EXPECT_EQ(Text(), "ab");
+  EXPECT_THAT(Ids(), ElementsAre(1, 2));
+  EXPECT_EQ(sink_->events.back().finished().usage().output_tokens(), 3u);
+}
+
+TEST_F(FlowRecoveryTest, SurvivesABreakOfTheResumption) {
+  Ask(TextRequest());
+  SendAdmitted(true);
+  SendTokens({{1, "a"}, {2, "b"}});
+  for (int i = 0; i < 2; ++i) {
+    generate().End(kGone);
+    Wait();
+    EXPECT_THAT(Forced(), ElementsAre(1));
+  }
+  SendTokens({{2, "b"}, {3, "c"}});
+  FinishGenerate();
+  EXPECT_EQ(Text(), "abc");
+}
+
+TEST_F(FlowRecoveryTest, EndsWhenTheModelDoesNotRepeatItself) {
+  Ask(TextRequest());
+  SendAdmitted(true);
+  SendTokens({{1, "a"}, {2, "b"}});
+  generate().End(kGone);
+  Wait();
+  SendTokens({{7, "?"}});
+
+  EXPECT_EQ(sink_->ends.at(0).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends[0]).reason, "VLM_CHANGED");
+  EXPECT_TRUE(rpc::GetErrorDetails(sink_->ends[0]).retry_after.has_value());
+  EXPECT_EQ(Text(), "ab");
+}
+
+struct BrokenCase {
+  bool greedy;
+  uint32_t n;
+};
+class UnrepeatableTest : public FlowRecoveryTest, public testing::WithParamInterface<BrokenCase> {};
+INSTANTIATE_TEST_SUITE_P(EveryKind, UnrepeatableTest,
+                         testing::Values(BrokenCase{false, 1}, BrokenCase{true, 2}));
+
+TEST_P(UnrepeatableTest, EndsAtOnceWhenTextWasStreamed) {
+  v1::AskRequest request = TextRequest();
+  request.mutable_generation()->set_n(GetParam().n);
+  Ask(request);
+  SendAdmitted(GetParam().greedy);
+  SendTokens({{1, "a"}});
+  generate().End(kGone);
+
+  EXPECT_EQ(sink_->ends.at(0).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(rpc::GetErrorDetails(sink_->ends[0]).retry_after.has_value());
+}
+
+TEST_P(UnrepeatableTest, BeginsAnewWhenNoTextWasStreamed) {
+  v1::AskRequest request = TextRequest();
+  request.mutable_generation()->set_n(GetParam().n);
+  Ask(request);
+  SendAdmitted(GetParam().greedy);
+  SendTokens({{1, ""}});
+  generate().End(kGone);
+  Wait();
+  EXPECT_THAT(Forced(), IsEmpty());
+  SendTokens({{2, "b"}});
+  FinishGenerate();
+  EXPECT_EQ(Text(), "b");
+  EXPECT_THAT(Ids(), ElementsAre(2));
+}
+
+TEST_P(UnrepeatableTest, BeginsAnewWhenTheSinkKeptTheText) {
+  v1::AskRequest request = TextRequest();
+  request.mutable_generation()->set_n(GetParam().n);
+  sink_->keeps_deltas = true;
+  Ask(request);
+  SendAdmitted(GetParam().greedy);
+  SendTokens({{1, "a"}});
+  generate().End(kGone);
+  Wait();
+  EXPECT_THAT(Forced(), IsEmpty());
+  SendTokens({{2, "b"}});
+  FinishGenerate();
+  EXPECT_EQ(Text(), "b");
+}
+
+TEST_F(FlowRecoveryTest, ShowsPagesToTheModelAgainAndToTheClientOnce) {
+  v1::AskRequest request = DocumentRequest();
+  request.set_include_pages(true);
+  request.set_include_source_map(true);
+  Ask(request);
+  render(0).Send(Plan(2));
+  SendAdmitted(true);
+  render(0).Send(Page());
+  SendDecision(0, v1::PAGE_ANSWER_NEED);
+  render(0).Send(Strip());
+  render(0).Send(SourceMap());
+  v1::GenerateResponse encoded;
+  encoded.mutable_page_encoded()->set_visual_tokens(2);
+  generate().Send(encoded);
+  generate().End(kGone);
+  EXPECT_TRUE(render(0).cancelled);
+  Wait();
+  ASSERT_EQ(render_client_.calls.size(), 2u);  // the profile is known
+  EXPECT_EQ(render(1).source, "a long text");
+  render(1).Send(Plan(2));
+  for (uint32_t page = 0; page < 2; ++page) {
+    render(1).Send(Page());
+    EXPECT_EQ(generate().writes.back().offer().page().page_index(), page);
+    SendDecision(page, v1::PAGE_ANSWER_NEED);
+    render(1).Send(Strip());
+    render(1).Send(SourceMap());
+    encoded.mutable_page_encoded()->set_page_index(page);
+    generate().Send(encoded);
+  }
+  render(1).Send(Done(2));
+  SendTokens({{1, "a"}});
+  FinishGenerate();
+
+  EXPECT_TRUE(sink_->ends.at(0).ok()) << sink_->ends[0];
+  EXPECT_EQ(Events(v1::AskResponse::kPlan).size(), 1u);
+  EXPECT_EQ(Events(v1::AskResponse::kPage).size(), 4u);  // drawn and encoded
+  EXPECT_EQ(Events(v1::AskResponse::kStrip).size(), 2u);
+  EXPECT_EQ(Events(v1::AskResponse::kSourceMap).size(), 2u);
+  EXPECT_EQ(sink_->events.back().finished().usage().pages(), 2u);
+  EXPECT_EQ(sink_->events.back().finished().usage().characters(), 100u);
+}
+
+TEST_F(FlowRecoveryTest, EndsWhenTheDocumentIsDrawnOtherwise) {
+  Ask(DocumentRequest());
+  render(0).Send(Plan(2));
+  generate().End(kGone);
+  Wait();
+  render(1).Send(Plan(3));
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends.at(0)).reason, "VLM_CHANGED");
+}
+
+TEST_F(FlowRecoveryTest, WaitsForAnIdThatTheServiceStillHolds) {
+  Ask(TextRequest());
+  generate().End(kGone);
+  Wait();
+  generate().End(rpc::MakeError(absl::StatusCode::kAlreadyExists,
+                                {.reason = "REQUEST_ID_IN_USE", .field = "", .retry_after = {}},
+                                "in use"));
+  Wait();
+  SendTokens({{1, "a"}});
+  FinishGenerate();
+  EXPECT_TRUE(sink_->ends.at(0).ok());
+}
+
+TEST_F(FlowRecoveryTest, TriesNothingAgainThatIsTheRequestsOwnFault) {
+  for (const absl::Status& status :
+       {rpc::Unavailable("NON_FINITE_LOGITS", absl::Seconds(5), "nan"),
+        absl::UnknownError("Stream removed"), absl::DeadlineExceededError("late")}) {
+    sink_ = std::make_shared<RecordingAnswerSink>();
+    Ask(TextRequest());
+    generate().End(status);
+    EXPECT_EQ(sink_->ends.size(), 1u) << status;
+  }
+}
+
+TEST_F(FlowRecoveryTest, CancelsWhileItWaits) {
+  Ask(TextRequest());
+  generate().End(kGone);
+  flow_->Cancel();
+  EXPECT_EQ(sink_->ends.at(0).code(), absl::StatusCode::kCancelled);
+  Wait();
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+}
+
+TEST_F(FlowRecoveryTest, IsNotKeptAliveByItsWait) {
+  Ask(TextRequest());
+  generate().End(kGone);
+  const std::weak_ptr<DocumentFlow> flow = flow_;
+  flow_.reset();
+  EXPECT_TRUE(flow.expired());
+  Wait();
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+}
+
+// How far a render comes before it breaks: events after the plan of (page, strip, strip, map)
+// twice.
+class RenderBreaksTest : public FlowRecoveryTest, public testing::WithParamInterface<size_t> {
+ protected:
+  static v1::RenderResponse Event(size_t index) {
+    const size_t in_page = index % 4;
+    v1::RenderResponse event = in_page == 0 ? Page() : in_page == 3 ? SourceMap() : Strip();
+    if (in_page == 0) event.mutable_page()->set_page_key(std::string(32, index < 4 ? 'a' : 'b'));
+    return event;
+  }
+  void SendEvents(ScriptedRender& call, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      call.Send(Event(i));
+      const auto page = static_cast<uint32_t>(i / 4);
+      if (i % 4 == 0 && num_offered_ == page) {
+        ++num_offered_;
+        SendDecision(page, v1::PAGE_ANSWER_NEED);
+      }
+    }
+  }
+  uint32_t num_offered_ = 0;
+};
+INSTANTIATE_TEST_SUITE_P(Everywhere, RenderBreaksTest, testing::Range(size_t{0}, size_t{9}));
+
+TEST_P(RenderBreaksTest, GoesOnAtThePageItHadReached) {
+  v1::AskRequest request = DocumentRequest();
+  request.set_include_source_map(true);
+  Ask(request);
+  render(0).Send(Plan(2));
+  SendEvents(render(0), 0, GetParam());
+  render(0).End(kGone);
+  Wait();
+  ASSERT_EQ(render_client_.calls.size(), 2u);
+  EXPECT_EQ(render(1).source, "a long text");
+  EXPECT_EQ(render(1).start.SerializeAsString(), render(0).start.SerializeAsString());
+  render(1).Send(Plan(2));
+  SendEvents(render(1), 0, 8);
+  EXPECT_EQ(render(1).num_reads, 10);  // each event and the one after
+  render(1).Send(Done(2));
+  SendTokens({{1, "a"}});
+  FinishGenerate();
+
+  EXPECT_TRUE(sink_->ends.at(0).ok()) << sink_->ends[0];
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+  EXPECT_EQ(generate().writes.size(), 7u);  // start, (offer, strip, strip) twice
+  EXPECT_EQ(Events(v1::AskResponse::kSourceMap).size(), 2u);
+  EXPECT_EQ(Retries("render_service", "resume"), 1);
+}
+
+TEST_F(RenderBreaksTest, EndsWhenThePagesAreOthers) {
+  Ask(DocumentRequest());
+  render(0).Send(Plan(2));
+  SendEvents(render(0), 0, 1);
+  render(0).End(kGone);
+  Wait();
+  render(1).Send(Plan(2));
+  render(1).Send(Event(4));
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends.at(0)).reason, "RENDER_CHANGED");
+}
+
+TEST_F(RenderBreaksTest, EndsWhenThePlanIsAnother) {
+  Ask(DocumentRequest());
+  render(0).Send(Plan(2));
+  render(0).End(kGone);
+  Wait();
+  render(1).Send(Plan(3));
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends.at(0)).reason, "RENDER_CHANGED");
+}
+
+TEST_F(RenderBreaksTest, BeginsAnewWhenNotEvenThePlanCame) {
+  Ask(DocumentRequest());
+  render(0).End(rpc::Unavailable("DRAINING", absl::Seconds(1), "going"));
+  Wait();
+  render(1).Send(Plan(1));
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+  EXPECT_EQ(Retries("render_service", "restart"), 1);
+}
+
+TEST_F(RenderBreaksTest, GivesUpWithItsPatience) {
+  Ask(DocumentRequest());
+  readiness_.Set(Upstream::kRender, false);
+  render(0).End(kGone);
+  Wait(absl::Seconds(29));
+  EXPECT_TRUE(sink_->ends.empty());
+  Wait(absl::Seconds(1));
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends.at(0)).reason, "RENDER_UNAVAILABLE");
+}
+
+}  // namespace
+}  // namespace glyph::gateway
