@@ -55,7 +55,7 @@ constexpr char kDocument[] = R"json({
       }
     },
     "/healthz": {"get": {"summary": "The process answers.", "responses": {"200": {"description": "It does."}}}},
-    "/readyz": {"get": {"summary": "Every service behind the gateway is ready.", "responses": {"200": {"description": "All are."}, "503": {"description": "The body says which is not."}}}},
+    "/readyz": {"get": {"summary": "Every service behind the gateway answers, or restarts.", "responses": {"200": {"description": "The body says which answer now."}, "503": {"description": "One is away for long, or the gateway is going."}}}},
     "/openapi.json": {"get": {"summary": "This document.", "responses": {"200": {"description": "OpenAPI 3.1."}}}}
   },
   "security": [{}, {"key": []}],

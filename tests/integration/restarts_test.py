@@ -9,7 +9,7 @@ import threading
 import unittest
 
 import services
-from client import Answer, Client, Failure, collect, document, outcome, request, text
+from client import Client, Failure, collect, document, outcome, request, text
 from http_client import metrics
 
 from glyph.v1 import gateway_pb2, vlm_pb2
@@ -38,6 +38,9 @@ class Asker(threading.Thread):
         self.stack = stack
         self.client = Client(stack.gateway.port("grpc"))
         self.is_over = threading.Event()
+        self.may_go_on = threading.Event()  # beyond the first event of a call
+        self.may_go_on.set()
+        self.is_held = False  # has heard some, and reads no more
         self.events = 0  # of the call that runs
         self.answered = 0
         self.broken = []
@@ -60,9 +63,16 @@ class Asker(threading.Thread):
             else:
                 self.answered += 1
 
+    def hear(self, is_output):
+        self.events += is_output
+        if self.events and not self.may_go_on.is_set():
+            self.is_held = True
+            self.may_go_on.wait()
+            self.is_held = False
+
     def stream(self, call):
         for event in call:
-            self.events += event.WhichOneof("event") == "delta"
+            self.hear(event.WhichOneof("event") == "delta")
             yield event
 
     def answer_to(self, *parts, **fields):
@@ -119,7 +129,7 @@ class ManyPages(Asker):
         def read():
             for response in call:
                 event = response.event
-                self.events += event.HasField("page")
+                self.hear(event.HasField("page"))
                 if event.HasField("page"):
                     keys.append(event.page.page_key)
                 elif event.HasField("strip"):
@@ -140,6 +150,7 @@ class RestartsTest(unittest.TestCase):
     def stop_asking(self):
         for asker in self.askers:
             asker.is_over.set()
+            asker.may_go_on.set()
         for asker in self.askers:
             asker.join()
             asker.client.channel.close()
@@ -150,24 +161,27 @@ class RestartsTest(unittest.TestCase):
             asker.answered > count for asker, count in zip(self.askers, before)), LIMIT_S, "an answer of every asker")
         self.assertEqual([odd for asker in self.askers for odd in asker.odd], [])
 
-    def wait_for_a_stream(self, name, number):
-        """Until an answer is under way that the service works on; another one each time."""
+    def end_under_a_stream(self, name, end, number):
+        """Ends the service while one works on it that has heard some and then stopped reading; its exit status."""
         kinds = (ManyPages,) if name == "render" else (GreedyText, GreedyPage)
         streams = [asker for asker in self.askers if isinstance(asker, kinds)]
-        services.wait_until(lambda: streams[number % len(streams)].events > 0, LIMIT_S, "a stream")
+        stream = streams[number % len(streams)]
+        stream.may_go_on.clear()
+        try:
+            services.wait_until(lambda: stream.is_held, LIMIT_S, "a stream")
+            end(getattr(self.stack, name))
+        finally:
+            stream.may_go_on.set()
+        return getattr(self.stack, name).wait()
 
-    def renew(self, name, end):
-        service = getattr(self.stack, name)
-        end(service)
-        service = START[name](self.stack.folder, port=service.port(name))
-        self.addCleanup(service.stop)
-        setattr(self.stack, name, service)
-
-    def restart_all(self, end):
+    def restart_all(self, end, exit_status):
         for name, number in NUM_RESTARTS.items():
             for i in range(number):
-                self.wait_for_a_stream(name, i)
-                self.renew(name, end)
+                service = getattr(self.stack, name)
+                self.assertEqual(self.end_under_a_stream(name, end, i), exit_status, service.log()[-2000:])
+                service = START[name](self.stack.folder, port=service.port(name))
+                self.addCleanup(service.stop)
+                setattr(self.stack, name, service)
                 self.wait_for_an_answer_of_every_asker()
 
     def retries(self, service, kind):
@@ -185,11 +199,11 @@ class RestartsTest(unittest.TestCase):
         return broken
 
     def test_restarts_cost_no_request(self):
-        self.restart_all(lambda service: self.assertEqual(service.stop(), 0, service.log()[-2000:]))
+        self.restart_all(services.Service.terminate, 0)
         self.assertEqual([b for each in self.report().values() for b in each], [])
 
     def test_kills_cost_only_what_cannot_be_continued(self):
-        self.restart_all(lambda service: service.kill())
+        self.restart_all(services.Service.kill, -9)
         for name, broken in self.report().items():
             for each in broken:
                 self.assertTrue(name == "SampledText" and each.had_text, (name, each))
