@@ -448,9 +448,7 @@ TEST_F(DocumentFlowTest, ChargesTheCallerAndKeepsItsCachesApart) {
   v1::AskRequest request;
   request.add_parts()->set_text("Why?");
   request.set_request_id("id");
-  flow_ = DocumentFlow::Create(
-      {render_client_, vlm_client_, profiles_, metrics_, [this] { return now_; }}, request,
-      UpstreamCall(deadline_, "", alice), sink_);
+  flow_ = DocumentFlow::Create(Services(), request, UpstreamCall(deadline_, "", alice), sink_);
   flow_->Start();
   EXPECT_EQ(generate().writes.at(0).start().tenant_salt(), "alice");
 
