@@ -19,8 +19,8 @@ TableColumns::TableColumns(std::string_view source, const StructuredLine& first,
       alignments_ = ParseDelimiterRow(
           source.substr(line->content_begin, line->hard.end - line->content_begin));
     }
-    const size_t end =
-        FillDisplayText(source, line->content_begin, line->hard.end, kMaxRowCharacters, joiners, text);
+    const size_t end = FillDisplayText(source, line->content_begin, line->hard.end,
+                                       kMaxRowCharacters, joiners, text);
     if (end == line->hard.end) {
       shaper.Shape(text, {}, shaped);
       const std::vector<Cell> cells = Measure(source, *line, text, shaped);
