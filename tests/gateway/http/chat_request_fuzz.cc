@@ -2,6 +2,7 @@
 // /v1/render and /v1/estimate, which read the same body.
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/http/chat_request.h"
 #include "gateway/http/error_object.h"

@@ -4,7 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <memory>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -33,16 +39,18 @@ std::shared_ptr<HttpCall> Echo(const HttpRequest& request,
   return nullptr;
 }
 
-Routes MakeRoutes() {
-  static const std::set<std::string> names = {"glyph.example"};
-  static prometheus::Registry registry;
-  static KeyMetrics key_metrics(registry);
-  static KeyRing keys(std::chrono::steady_clock::now, key_metrics);
+const Routes& PublicRoutes() {
+  static const auto& names = *new std::set<std::string>{"glyph.example"};
+  static auto& registry = *new prometheus::Registry;
+  static auto& key_metrics = *new KeyMetrics(registry);
+  static auto& keys = *new KeyRing(std::chrono::steady_clock::now, key_metrics);
+  static const auto& routes =
+      *new Routes({{"GET", "/healthz", Access::kOpen, AtOnce(HealthzHandler())},
+                   {"GET", "/v1/models/*", Access::kKey, Echo},
+                   {"POST", "/v1/chat/completions", Access::kKey, Echo}},
+                  {&names, &keys});
   keys.SetKeys({{"alice", base::Sha256().Update("a").Finish(), KeyLimits()}});
-  return Routes({{"GET", "/healthz", Access::kOpen, AtOnce(HealthzHandler())},
-                 {"GET", "/v1/models/*", Access::kKey, Echo},
-                 {"POST", "/v1/chat/completions", Access::kKey, Echo}},
-                {&names, &keys});
+  return routes;
 }
 
 // One answer as it went over the wire.
@@ -127,7 +135,7 @@ class Exchange {
   }
 
   void Send(std::string_view bytes, size_t piece_bytes) {
-    for (; !bytes.empty() && !connection_->closed(); bytes.remove_prefix(piece_bytes)) {
+    for (; !bytes.empty(); bytes.remove_prefix(piece_bytes)) {
       piece_bytes = std::min(piece_bytes, bytes.size());
       const ssize_t sent = send(ends_[1], bytes.data(), piece_bytes, MSG_NOSIGNAL);
       GLYPH_CHECK(sent == static_cast<ssize_t>(piece_bytes));
@@ -136,8 +144,9 @@ class Exchange {
   }
 
   // One answer for each request the routes saw, in their order, and at most one more, the last, for
-  // what was refused before.
+  // what was refused before. The server waits for the client to close.
   void CheckAnswers() {
+    GLYPH_CHECK(!connection_->closed());
     size_t num_answers = 0;
     for (bool is_last = false; !answers_.empty(); ++num_answers) {
       GLYPH_CHECK(!is_last);
@@ -185,14 +194,14 @@ class Exchange {
     }
   }
 
-  inline static const Routes& routes_ = *new Routes(MakeRoutes());
+  const Routes& routes_ = PublicRoutes();
   std::vector<HttpRequest> requests_;  // as the routes saw them
   HttpServerState state_{kOptions,
                          [this](HttpRequest request, std::shared_ptr<HttpReply> reply) {
                            requests_.push_back(request);
                            return routes_.Start(std::move(request), std::move(reply));
                          },
-                         [](HttpRequest head) { return routes_.RefusalOf(std::move(head)); }};
+                         [this](HttpRequest head) { return routes_.RefusalOf(std::move(head)); }};
   int ends_[2];  // of the connection: the server's and the client's
   std::shared_ptr<HttpConnection> connection_;
   std::string answers_;

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "gateway/http/chat_response.h"
 #include "gateway/routing/answer.h"
 #include "nlohmann/json.hpp"
+#include "prometheus/registry.h"
 #include "proto/base/check.h"
 #include "proto/base/json.h"
 #include "proto/base/utf8.h"
@@ -74,10 +76,16 @@ struct BothForms final : AnswerSink {
   std::string object;
 };
 
+GatewayMetrics& Metrics() {
+  static auto& registry = *new prometheus::Registry;
+  static auto& metrics = *new GatewayMetrics(registry);
+  return metrics;
+}
+
 // Plays `script` as vlm_service would say it.
 class Player {
  public:
-  explicit Player(AnswerSink& sink) : answer_(sink, metrics_, absl::Now, {}) {}
+  explicit Player(AnswerSink& sink) : answer_(sink, Metrics(), absl::Now, {}) {}
 
   void Play(const Script& script) {
     std::vector<std::string> tails(script.num_samples);
@@ -132,8 +140,6 @@ class Player {
     answer_.Finish(finished);
   }
 
-  inline static prometheus::Registry& registry_ = *new prometheus::Registry;
-  inline static GatewayMetrics& metrics_ = *new GatewayMetrics(registry_);
   Answer answer_;
   v1::Tokens message_;
   v1::Token last_token_;
@@ -261,7 +267,7 @@ void CheckScript(const Script& script) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   namespace gateway = glyph::gateway;
-  if (size > 0)
-    gateway::CheckScript(gateway::ReadScript({reinterpret_cast<const char*>(data), size}));
+  if (size == 0) return 0;
+  gateway::CheckScript(gateway::ReadScript({reinterpret_cast<const char*>(data), size}));
   return 0;
 }
