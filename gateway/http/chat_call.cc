@@ -95,7 +95,7 @@ class ChatCall final : public HttpCall,
   void Run(const absl::StatusOr<v1::Model>& model, const UpstreamCall& call)
       GLYPH_EXCLUDES(mutex_) {
     if (!model.ok()) return End(model.status());
-    if (absl::Status status = CheckModel(chat_.model, *model); !status.ok()) return End(status);
+    if (absl::Status status = CheckWanted(*model); !status.ok()) return End(status);
     std::shared_ptr<DocumentFlow> flow;
     {
       base::MutexLock lock(mutex_);
@@ -106,6 +106,11 @@ class ChatCall final : public HttpCall,
           DocumentFlow::Create(services_.flow, std::move(chat_.ask), call, shared_from_this());
     }
     flow->Start();
+  }
+
+  absl::Status CheckWanted(const v1::Model& model) GLYPH_EXCLUDES(mutex_) {
+    base::MutexLock lock(mutex_);
+    return CheckModel(chat_.model, model);
   }
 
   void Identify(const std::string& model) GLYPH_REQUIRES(mutex_) {

@@ -42,6 +42,11 @@ HttpRequest HeadOf(const http::request<http::string_body>& message) {
   return request;
 }
 
+// HTTP/1.0 knows no answer before the answer.
+bool ExpectsContinue(const http::request<http::string_body>& message) {
+  return message.version() >= 11 && beast::iequals(message[http::field::expect], "100-continue");
+}
+
 HttpResponse TooLarge(int status, const char* code, size_t limit) {
   return ErrorResponse(status, code, absl::StrCat("at most ", limit, " bytes are allowed"));
 }
@@ -108,7 +113,7 @@ void HttpConnection::Parse() {
     if (!saw_head_ && parser_->is_header_done()) {
       saw_head_ = true;
       if (!AdmitHead()) return;
-      if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) SendContinue();
+      if (ExpectsContinue(parser_->get())) SendContinue();
     }
   }
   if (parser_->is_done()) return Dispatch();
@@ -157,7 +162,9 @@ void HttpConnection::HandleParseError(beast::error_code error) {
 }
 
 void HttpConnection::Refuse(HttpResponse response, std::string request_id) {
-  OpenQueue({.keep_alive = false, .request_id = std::move(request_id)});
+  OpenQueue({.is_head = parser_->get().method() == http::verb::head,
+             .keep_alive = false,
+             .request_id = std::move(request_id)});
   queue_->Send(std::move(response));
 }
 

@@ -59,7 +59,8 @@ ThinkSplit ThinkFilter::Feed(std::string_view text) {
 
 bool ThinkFilter::Open() {
   const bool may_think = stage_ == Stage::kStart;
-  const size_t space = std::min(held_.find_first_not_of(kSpace), held_.size());
+  size_t space = std::min(held_.find_first_not_of(kSpace), held_.size());
+  if (!may_think) held_.erase(0, std::exchange(space, 0));  // next to the tag before
   const std::string_view rest = std::string_view(held_).substr(space);
   for (const auto& [tag, stage] :
        {std::pair(kThink, Stage::kReasoning), std::pair(kAnswer, Stage::kAnswer)}) {
@@ -72,7 +73,6 @@ bool ThinkFilter::Open() {
     }
     if (tag.substr(0, rest.size()) == rest) return false;  // it may become the tag
   }
-  if (!may_think) held_.erase(0, space);
   stage_ = Stage::kPlain;
   return true;
 }
@@ -97,10 +97,9 @@ bool ThinkFilter::TakeUntil(std::string_view tag, std::string& out) {
 ThinkSplit ThinkFilter::Finish() {
   ThinkSplit split;
   std::string rest = std::exchange(held_, {});
-  const bool is_space = WithoutTrailingSpace(rest).empty();
   if (stage_ == Stage::kReasoning) {
     split.reasoning = std::move(rest);
-  } else if (!is_space || stage_ == Stage::kStart || stage_ == Stage::kAnswer) {
+  } else if (stage_ != Stage::kAfterAnswer) {  // else it is white space after the tag
     split.content = std::move(rest);
   }
   return split;

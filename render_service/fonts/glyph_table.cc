@@ -15,10 +15,8 @@
 namespace glyph::render {
 namespace {
 
-// HarfBuzz makes fractions of the digits around the one; Pango takes the other for a hyphen where
-// it ends an item.
+// HarfBuzz makes fractions of the digits around it.
 constexpr char16_t kFractionSlash = 0x2044;
-constexpr char16_t kHyphenationPoint = 0x2027;
 
 // Features that are on by default and look at neighbours, switched off.
 constexpr absl::string_view kContextual[] = {"kern=0", "liga=0", "clig=0",

@@ -8,6 +8,9 @@
 
 namespace glyph::render {
 
+// Pango takes it for a hyphen where it ends an item.
+inline constexpr char16_t kHyphenationPoint = 0x2027;
+
 // A plain character: one glyph, drawn at the pen, the same wherever the character stands.
 struct PlainGlyph {
   uint16_t id = 0;       // glyph of the font; 0: white space

@@ -6,8 +6,6 @@
 namespace glyph::render {
 namespace {
 
-constexpr char32_t kHyphenationPoint = 0x2027;
-
 bool HasScript(UChar32 c) {
   UErrorCode error = U_ZERO_ERROR;
   const UScriptCode script = uscript_getScript(c, &error);

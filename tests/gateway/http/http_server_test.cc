@@ -235,6 +235,13 @@ TEST_F(HttpServerTest, AsksForABodyThatWaitsToBeAskedFor) {
   EXPECT_THAT(client.ReadUntil("POST /a ab"), StartsWith("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpServerTest, AnswersHttp10OnceWhateverItExpects) {
+  Client client(server_->port());
+  client.Send("POST /a HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  client.Send("ab");
+  EXPECT_THAT(client.ReadUntil("POST /a ab"), StartsWith("HTTP/1.0 200 "));
+}
+
 TEST_F(HttpServerTest, RefusesByTheHeadBeforeABodyComes) {
   const std::string head = "POST /refused HTTP/1.1\r\nHost: x\r\nX-A: b\r\nX-Request-Id: mine\r\n";
   for (const char* rest : {"Content-Length: 9\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n",
@@ -244,6 +251,14 @@ TEST_F(HttpServerTest, RefusesByTheHeadBeforeABodyComes) {
     EXPECT_THAT(refused, HasSubstr("mine\r\n"));
     EXPECT_THAT(refused, ::testing::EndsWith("no b"));
   }
+}
+
+TEST_F(HttpServerTest, RefusesHeadWithoutABodyToo) {
+  const std::string refused =
+      Exchange("HEAD /refused HTTP/1.1\r\nHost: x\r\nX-A: b\r\nContent-Length: 9\r\n\r\n");
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 401 "));
+  EXPECT_THAT(refused, HasSubstr("Content-Length: 4\r\n"));
+  EXPECT_THAT(refused, ::testing::EndsWith("\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, ReadsLargeBodiesToo) {

@@ -29,6 +29,7 @@ const std::vector<Case> kCases = {
     {"<thin", "", "<thin"},
     {"<think>x</think><answ", "x", "<answ"},
     {"<think>x</think>\n", "x", ""},
+    {"<think>x</think> \n<answ", "x", "<answ"},
     {" \n", "", " \n"},
     {"", "", ""},
     {"<think>\xe6\x80\x9d\xe8\x80\x83</think><answer>\xe7\xad\x94</answer>",
