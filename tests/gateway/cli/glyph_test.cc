@@ -123,6 +123,23 @@ TEST_F(GlyphTest, ExitsWith64ForAWrongCommandLine) {
   ExpectFailure(RunGlyph({"ask", "--top-k", "-1", "Q"}), EX_USAGE, "--top-k");
   ExpectFailure(RunGlyph({"ask", "--nonsense", "Q"}), EX_USAGE, "--nonsense");
   ExpectFailure(RunGlyph({"render", "--file", "x"}), EX_USAGE, "--output");
+  ExpectFailure(RunGlyph({"ask", "--max-tokens", "4294967296", "Q"}), EX_USAGE, "--max-tokens");
+  ExpectFailure(RunGlyph({"ask", "--server", address(), "--server", address(), "Q"}), EX_USAGE,
+                "--server");
+  for (const char* option : {"--profile", "--language"}) {
+    ExpectFailure(RunGlyph({"ask", option, "\xff", "Q"}), EX_USAGE, "UTF-8");
+  }
+}
+
+TEST_F(GlyphTest, ExitsWith64ForAServerThatIsNoAddress) {
+  for (const char* server :
+       {"", "localhost", ":8081", "localhost:", "localhost:0", "localhost:65536", "localhost:http",
+        "localhost:-1", "http://localhost"}) {
+    ExpectFailure(RunGlyph({"status", "--server", server}), EX_USAGE, "host:port");
+  }
+  for (const char* server : {"127.0.0.1:1", "localhost:1", "[::1]:1"}) {
+    ExpectFailure(RunGlyph({"status", "--server", server}), EX_UNAVAILABLE, "no gateway answers");
+  }
 }
 
 TEST_F(GlyphTest, ExitsWith66WhenAnInputCannotBeRead) {
