@@ -71,8 +71,9 @@ void AddRender(CLI::App& command, v1::RenderOptions& render) {
   command.add_option_function<uint32_t>(
       "--dpi", [&](uint32_t dpi) { render.set_dpi(dpi); },
       "draw at 72, 96 or 120 dots an inch instead of as the profile says");
-  command.add_option("--language", *render.mutable_language(),
-                     "zh-Hans, zh-Hant, ja or ko: forms of Chinese characters")
+  command
+      .add_option("--language", *render.mutable_language(),
+                  "zh-Hans, zh-Hant, ja or ko: forms of Chinese characters")
       ->check(CheckUtf8Option);
   command.add_flag_function(
       "--lenient", [&](int64_t) { render.set_lenient_utf8(true); },

@@ -361,6 +361,14 @@ class CommandLineTest(unittest.TestCase):
         self.check(subprocess.run(ask, capture_output=True, check=False, timeout=60), self.NO_INPUT,
                    "Permission denied")
 
+    def test_a_fifo_is_read_to_its_end(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        writer = threading.Thread(target=fifo.write_bytes, args=(b"Key: value\n" * 2_000,))
+        writer.start()
+        self.assertIn(b"22000 characters", self.glyph("estimate", "--file", fifo).stdout)
+        writer.join()
+
     def test_files_at_the_limit(self):
         for option, why in (("--file", "TOO_MANY_PAGES"), ("--image", "IMAGE_UNSUPPORTED")):
             for size, reason in ((self.LIMIT - 1, why), (self.LIMIT, why), (self.LIMIT + 1, "INPUT_TOO_LARGE")):

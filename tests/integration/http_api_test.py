@@ -335,6 +335,27 @@ class StreamingClientTest(unittest.TestCase):
         self.assertIn('"role":"assistant"', answer)
         self.assertIn("data: [DONE]", answer)
 
+    def test_a_stream_that_breaks_ends_with_its_error(self):
+        doomed = services.start_vlm(stack.folder)
+        self.addCleanup(doomed.kill)
+        gateway = services.start_gateway(stack.folder, stack.render.address("render"), doomed.address("vlm"),
+                                         "--upstream-wait", 0)
+        self.addCleanup(gateway.stop)
+        services.wait_until(lambda: get(gateway.port("http"), "/readyz").status == 200)
+        with socket.create_connection(("127.0.0.1", gateway.port("http")), timeout=30) as connection:
+            connection.sendall(http_rows.post(self.ENDLESS))
+            answer = b""
+            while b"data: " not in answer:
+                answer += connection.recv(64)
+            doomed.kill()
+            while received := connection.recv(1 << 16):
+                answer += received
+        events = re.findall(r"^data: (.*)$", answer.decode(), re.M)
+        error = json.loads(events[-1])["error"]
+        self.assertEqual((error["type"], error["param"], error["code"]), ("server_error", None, "vlm_unavailable"))
+        self.assertTrue(all("choices" in json.loads(event) for event in events[:-1]))
+        self.assertEqual(get(gateway.port("http"), "/healthz").status, 200)
+
     def cancelled(self):
         return metrics(stack.gateway.port("metrics"))['glyph_requests_total{outcome="cancelled"}']
 

@@ -323,6 +323,10 @@ TEST_F(GlyphTest, MakesAKeyAndSendsIt) {
   ExpectFailure(RunGlyph(AskArguments({"--api-key-file", folder_ + "/none", "Q"})), EX_NOINPUT,
                 "cannot read");
   ExpectFailure(RunGlyph({"key", "a/b"}), EX_USAGE, "letters, digits");
+  for (const size_t size : {63, 64}) {
+    EXPECT_EQ(RunGlyph({"key", std::string(size, 'a')}).exit_code, 0);
+  }
+  ExpectFailure(RunGlyph({"key", std::string(65, 'a')}), EX_USAGE, "1 to 64");
 }
 
 }  // namespace

@@ -229,10 +229,9 @@ TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
 
 TEST_F(HttpServerTest, ReadsNoBodyInAnEncodingItDoesNotKnow) {
   const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
-  for (const char* fields :
-       {"Transfer-Encoding: gzip\r\n", "Transfer-Encoding: gzip, chunked\r\n",
-        "Transfer-Encoding: identity\r\nContent-Length: 2\r\n",
-        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"}) {
+  for (const char* fields : {"Transfer-Encoding: gzip\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+                             "Transfer-Encoding: identity\r\nContent-Length: 2\r\n",
+                             "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"}) {
     const std::string response =
         Exchange("POST /a HTTP/1.1\r\nHost: x\r\n" + std::string(fields) + "\r\n" + smuggled);
     EXPECT_THAT(response, StartsWith("HTTP/1.1 501 ")) << fields;

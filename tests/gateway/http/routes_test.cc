@@ -110,8 +110,8 @@ TEST_F(RoutesTest, TakesBodiesOfJsonOnly) {
 }
 
 TEST_F(RoutesTest, TakesNoCompressedBodies) {
-  const HttpResponse response = Send(
-      "POST", "/things", {{"content-type", "application/json"}, {"content-encoding", "gzip"}});
+  const HttpResponse response =
+      Send("POST", "/things", {{"content-type", "application/json"}, {"content-encoding", "gzip"}});
   EXPECT_EQ(response.status, 415);
   EXPECT_THAT(response.body, HasSubstr("\"code\":\"content_encoding_unsupported\""));
 }
