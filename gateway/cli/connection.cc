@@ -65,8 +65,10 @@ absl::Status CallStatus(const grpc::Status& status, const std::string& server) {
 
 absl::Status CallStatus(const absl::Status& status, const std::string& server) {
   const bool from_transport = rpc::GetErrorDetails(status).reason.empty();
-  // UNIMPLEMENTED: gRPC is spoken there, but not by a gateway.
-  if ((absl::IsUnavailable(status) || absl::IsUnimplemented(status)) && from_transport) {
+  // UNIMPLEMENTED: gRPC is spoken there, but not by a gateway. A gateway has reasons of its own.
+  const bool is_no_gateway = absl::IsUnavailable(status) || absl::IsUnimplemented(status) ||
+                             absl::IsDeadlineExceeded(status);
+  if (is_no_gateway && from_transport) {
     return rpc::Unavailable("NO_GATEWAY", absl::Seconds(1),
                             absl::StrCat("no gateway answers at ", server,
                                          "; start glyph-gateway, or name its address with "

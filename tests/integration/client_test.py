@@ -32,6 +32,7 @@ SERVICE_NAMES = {"render": "glyph.v1.RenderService", "vlm": "glyph.v1.VlmService
                  "gateway": "glyph.v1.GlyphService"}
 PAGE = one_page_documents()[0]
 PAGES = next(d for d in multi_page_documents() if d["pages"] == 3)
+STOP_TOKENS = (256, 263)  # nano's
 STOP, LENGTH = vlm_pb2.FINISH_REASON_STOP, vlm_pb2.FINISH_REASON_LENGTH
 
 
@@ -254,12 +255,14 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(status.model.vocab_size, 320)
         self.assertEqual(status.model.num_parameters, 19_901_120)
         self.assertEqual((status.model.dtype, status.model.device), ("float32", "cpu"))
-        self.assertEqual(sorted(status.model.stop_token_ids), [256, 263])
+        self.assertEqual(sorted(status.model.stop_token_ids), list(STOP_TOKENS))
         self.assertEqual(status.model.render_profile_json,
                          (services.NANO / "render_profile.json").read_bytes())
 
     def test_status_follows_the_load(self):
-        call = client.stub.Ask(request(document(PAGE["text"]), text("Read the page.")))
+        # Without stop tokens longer than the second between two reports of the load.
+        options = {"max_tokens": 4000, "logit_bias": [{"token_id": i, "bias": -100} for i in STOP_TOKENS]}
+        call = client.stub.Ask(request(text("Which?"), generation=options))
         services.wait_until(lambda: client.status().stats.running == 1, what="one running request")
         self.assertEqual(client.status().requests_in_flight, 1)
         call.cancel()
@@ -286,7 +289,6 @@ class CommandLineTest(unittest.TestCase):
     LIMIT = 16 << 20
     USAGE, DATA, NO_INPUT, UNAVAILABLE, IO = (os.EX_USAGE, os.EX_DATAERR, os.EX_NOINPUT, os.EX_UNAVAILABLE,
                                               os.EX_IOERR)
-    ENDLESS = ("--temperature", "2", "--seed", "5", "--max-tokens", "4000", "Which?")
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="glyph-")
@@ -411,7 +413,8 @@ class CommandLineTest(unittest.TestCase):
         return metrics(stack.gateway.port("metrics"))['glyph_requests_total{outcome="cancelled"}']
 
     def test_an_answer_that_is_interrupted_or_read_no_further_is_cancelled(self):
-        glyph = [services.BIN / "glyph", "ask", "--server", stack.gateway.address("grpc"), *self.ENDLESS]
+        glyph = [services.BIN / "glyph", "ask", "--server", stack.gateway.address("grpc"),
+                 "--file", self.file(PAGE["text"].encode()), "Read the page."]  # 395 tokens
         cannot_write = b"glyph: cannot write to stdout; is the disk full?\n"
         cases = {"Ctrl-C": (glyph, 130, b"glyph: cancelled\n"), "closed pipe": (glyph, -signal.SIGPIPE, b""),
                  "closed pipe without SIGPIPE": (["sh", "-c", "trap '' PIPE; exec \"$@\"", "sh", *glyph], self.IO,
