@@ -1,6 +1,7 @@
 #include "gateway/cli/answer_call.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +47,10 @@ grpc::Status StreamAnswer(v1::GlyphService::Stub& stub, v1::AskRequest request,
   grpc::ClientContext context;
   const Interrupts::Watch watch = interrupts.Cancel([&context] { context.TryCancel(); });
   const auto read = [&](auto& stream) {
-    for (v1::AskResponse event; stream.Read(&event);) on_event(event);
+    for (v1::AskResponse event; stream.Read(&event);) {
+      on_event(event);
+      if (std::ferror(stdout) != 0) context.TryCancel();  // nobody reads the rest
+    }
     return stream.Finish();
   };
   if (SourceBytes(request) <= kMaxUnaryBytes) return read(*stub.Ask(&context, request));

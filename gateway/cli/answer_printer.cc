@@ -29,7 +29,7 @@ void AnswerPrinter::Print(const v1::AskResponse& event) {
     const std::string& text = event.delta().text();
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
-    is_within_line_ = text.back() != '\n';
+    if (!text.empty()) is_within_line_ = text.back() != '\n';
   }
 }
 

@@ -109,7 +109,7 @@ int RunChat(const AskOptions& options, Interrupts& interrupts) {
     if (is_terminal) std::fputs("> ", stderr);
     if (!std::getline(std::cin, line)) break;
     const int exit_code = Report(chat.Take(line, ends));
-    if (exit_code != EX_OK && !is_terminal) return exit_code;
+    if (exit_code == EX_IOERR || (exit_code != EX_OK && !is_terminal)) return exit_code;
   }
   return EX_OK;
 }

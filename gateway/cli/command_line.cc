@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
 #include "gateway/cli/api_key.h"
 #include "gateway/cli/ask_command.h"
 #include "gateway/cli/bench_command.h"
@@ -20,6 +21,7 @@
 #include "gateway/cli/key_command.h"
 #include "gateway/cli/render_command.h"
 #include "gateway/cli/status_command.h"
+#include "proto/base/utf8.h"
 
 namespace glyph::gateway::cli {
 namespace {
@@ -38,9 +40,25 @@ std::vector<AskOptions::Input> InOrder(const CLI::App& ask, const CLI::Option* f
   return inputs;
 }
 
+std::string CheckServer(const std::string& server) {
+  const size_t colon = server.rfind(':');
+  uint32_t port = 0;
+  const bool is_address = colon != std::string::npos && colon > 0 &&
+                          absl::SimpleAtoi(server.substr(colon + 1), &port) && port >= 1 &&
+                          port <= 65535;
+  return is_address ? "" : "it must be host:port with a port of 1 to 65535";
+}
+
+// For what becomes a string of a message, which can hold nothing else.
+std::string CheckUtf8Option(const std::string& value) {
+  return base::ValidUtf8Prefix(value) == value.size() ? "" : "it must be UTF-8";
+}
+
 void AddServer(CLI::App& command, std::string& server, std::string& api_key_file) {
   server = "127.0.0.1:8081";
-  command.add_option("--server", server, "host:port of the gateway")->capture_default_str();
+  command.add_option("--server", server, "host:port of the gateway")
+      ->check(CheckServer)
+      ->capture_default_str();
   command
       .add_option("--api-key-file", api_key_file,
                   "file that holds the key to send; default: the variable GLYPH_API_KEY")
@@ -48,10 +66,15 @@ void AddServer(CLI::App& command, std::string& server, std::string& api_key_file
 }
 
 void AddRender(CLI::App& command, v1::RenderOptions& render) {
-  command.add_option("--profile", *render.mutable_profile(), "render profile");
+  command.add_option("--profile", *render.mutable_profile(), "render profile")
+      ->check(CheckUtf8Option);
   command.add_option_function<uint32_t>(
       "--dpi", [&](uint32_t dpi) { render.set_dpi(dpi); },
       "draw at 72, 96 or 120 dots an inch instead of as the profile says");
+  command
+      .add_option("--language", *render.mutable_language(),
+                  "zh-Hans, zh-Hant, ja or ko: forms of Chinese characters")
+      ->check(CheckUtf8Option);
   command.add_flag_function(
       "--lenient", [&](int64_t) { render.set_lenient_utf8(true); },
       "replace bytes that are not UTF-8 instead of refusing them");

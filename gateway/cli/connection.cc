@@ -51,6 +51,8 @@ std::unique_ptr<v1::GlyphService::Stub> Connect(const std::string& server,
                                                 const std::string& api_key) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(rpc::kMaxReceivedMessageBytes);
+  // How long something that listens but speaks no gRPC keeps a person waiting; gRPC's own is 20 s.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> senders;
   if (!api_key.empty()) senders.push_back(std::make_unique<KeySenderFactory>(api_key));
   return v1::GlyphService::NewStub(grpc::experimental::CreateCustomChannelWithInterceptors(
@@ -63,7 +65,10 @@ absl::Status CallStatus(const grpc::Status& status, const std::string& server) {
 
 absl::Status CallStatus(const absl::Status& status, const std::string& server) {
   const bool from_transport = rpc::GetErrorDetails(status).reason.empty();
-  if (absl::IsUnavailable(status) && from_transport) {
+  // UNIMPLEMENTED: gRPC is spoken there, but not by a gateway. A gateway has reasons of its own.
+  const bool is_no_gateway = absl::IsUnavailable(status) || absl::IsUnimplemented(status) ||
+                             absl::IsDeadlineExceeded(status);
+  if (is_no_gateway && from_transport) {
     return rpc::Unavailable("NO_GATEWAY", absl::Seconds(1),
                             absl::StrCat("no gateway answers at ", server,
                                          "; start glyph-gateway, or name its address with "

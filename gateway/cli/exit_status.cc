@@ -53,6 +53,7 @@ int ExitCode(const absl::Status& status) {
 
 int Report(const absl::Status& status) {
   if (status.ok()) return EX_OK;
+  if (std::ferror(stdout) != 0) return EX_IOERR;
   const std::string reason = rpc::GetErrorDetails(status).reason;
   std::string line = absl::StrCat("glyph: ", Why(status));
   if (!reason.empty()) absl::StrAppend(&line, " [", reason, "]");

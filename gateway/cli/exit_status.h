@@ -9,7 +9,8 @@ inline constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells have it
 // input, 69 unavailable, 70 internal, 77 not allowed, 130 cancelled by Ctrl-C.
 int ExitCode(const absl::Status& status);
 
-// Prints why `status` failed and what to do as one line on stderr; returns ExitCode(status).
+// Prints why `status` failed and what to do as one line on stderr; returns ExitCode(status). When
+// stdout cannot be written, that is why: then main prints it, and this returns 74.
 int Report(const absl::Status& status);
 
 }  // namespace glyph::gateway::cli

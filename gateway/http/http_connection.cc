@@ -1,6 +1,7 @@
 #include "gateway/http/http_connection.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -71,6 +72,7 @@ void HttpConnection::ReadRequest(absl::Duration timeout) {
   parser_->header_limit(static_cast<uint32_t>(state_.options.max_header_bytes));
   parser_->body_limit(state_.options.max_body_bytes);
   saw_head_ = false;
+  head_bytes_ = 0;
   timed_body_bytes_ = 0;
   deadline_ = absl::Now() + timeout;
   buffer_.shrink_to_fit();
@@ -106,18 +108,37 @@ void HttpConnection::Parse() {
   while (buffer_.size() > 0 && !parser_->is_done()) {
     if (!std::exchange(head_timed_, true)) deadline_ = absl::Now() + state_.options.read_timeout;
     beast::error_code error;
-    buffer_.consume(parser_->put(buffer_.data(), error));
+    const size_t parsed_bytes = parser_->put(buffer_.data(), error);  // a head or some of a body
+    buffer_.consume(parsed_bytes);
+    if (!saw_head_) head_bytes_ += parsed_bytes;
     if (error == http::error::need_more) break;
     if (error) return HandleParseError(error);
     if (!AdmitBody()) return;
     if (!saw_head_ && parser_->is_header_done()) {
       saw_head_ = true;
-      if (!AdmitHead()) return;
+      if (!CheckHead() || !AdmitHead()) return;
       if (ExpectsContinue(parser_->get())) SendContinue();
     }
   }
   if (parser_->is_done()) return Dispatch();
   Fill();
+}
+
+// What the parser lets pass but we do not; false when it was refused. Its own limit is one for the
+// first line and one for the fields. A body in an encoding that it does not know would be read as
+// the next request.
+bool HttpConnection::CheckHead() {
+  if (head_bytes_ > state_.options.max_header_bytes) {
+    HandleParseError(http::error::header_limit);
+    return false;
+  }
+  const auto [begin, end] = parser_->get().equal_range(http::field::transfer_encoding);
+  if (begin == end || (std::next(begin) == end && beast::iequals(begin->value(), "chunked"))) {
+    return true;
+  }
+  Refuse(ErrorResponse(501, "transfer_encoding_unsupported",
+                       "send the body as it is, or in chunks (Transfer-Encoding: chunked)"));
+  return false;
 }
 
 // The body still to come is worth reading; false when it was refused.

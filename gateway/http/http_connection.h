@@ -61,6 +61,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool AdmitBody();
   void HandleParseError(boost::beast::error_code error);
   void Refuse(HttpResponse response, std::string request_id = RequestIdFor(""));
+  bool CheckHead();
   bool AdmitHead();
   void SendContinue();
   void Dispatch();
@@ -82,6 +83,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::optional<Parser> parser_;
   bool head_timed_ = false;  // deadline_ is that of the head, not of the first byte
   bool saw_head_ = false;
+  size_t head_bytes_ = 0;
   size_t timed_body_bytes_ = 0;  // of the body when deadline_ was set
   std::optional<ByteBudget::Reservation> body_bytes_;
   size_t reserved_bytes_ = 0;

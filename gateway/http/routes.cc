@@ -50,9 +50,25 @@ HttpResponse NoRouteError(const std::set<std::string>& methods) {
                          : MethodError(methods);
 }
 
+// What a body must be; nullopt when it is.
+std::optional<HttpResponse> BodyError(const HttpRequest& request) {
+  if (!IsJson(request.Header("content-type"))) {
+    return ErrorResponse(415, "content_type_not_json",
+                         "the body must be JSON; send Content-Type: application/json");
+  }
+  if (!request.Header("content-encoding").empty()) {
+    return ErrorResponse(415, "content_encoding_unsupported",
+                         "the body must not be compressed; send it without Content-Encoding");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<HttpResponse> Routes::Find(HttpRequest& request, const Route*& found) const {
+  if (request.Headers("host").size() > 1) {
+    return ErrorResponse(400, "host_twice", "the request names its host twice; name it once");
+  }
   if (door_.allowed_hosts != nullptr) {
     const std::string_view host = request.Header("host");
     if (!IsHostAllowed(host, *door_.allowed_hosts)) return HostError();
@@ -74,11 +90,7 @@ std::optional<HttpResponse> Routes::Find(HttpRequest& request, const Route*& fou
     request.caller = *std::move(caller);
   }
   if (found == nullptr) return NoRouteError(methods);
-  if (found->method == "POST" && !IsJson(request.Header("content-type"))) {
-    return ErrorResponse(415, "content_type_not_json",
-                         "the body must be JSON; send Content-Type: application/json");
-  }
-  return std::nullopt;
+  return found->method == "POST" ? BodyError(request) : std::nullopt;
 }
 
 std::optional<HttpResponse> Routes::RefusalOf(HttpRequest head) const {

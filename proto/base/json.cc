@@ -91,6 +91,10 @@ absl::StatusOr<Json> ParseJson(std::string_view text, const JsonLimits& limits) 
     return absl::InvalidArgumentError(
         absl::StrCat("JSON of ", text.size(), " bytes is over the limit of ", limits.max_bytes));
   }
+  // The lexer takes a zero byte for the end of the text, whatever follows.
+  if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("not JSON at byte ", zero + 1));
+  }
   Json root;
   BoundedSax sax(root, limits);
   if (!Json::sax_parse(text.begin(), text.end(), &sax)) {

@@ -1,6 +1,16 @@
-"""What a client generated from the protos can rely on: events, cancel, details, health, reflection."""
+"""What a client generated from the protos can rely on: events, cancel, details, health, reflection.
+
+And what `glyph` says of bad input.
+"""
 import hashlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -10,7 +20,9 @@ from client import (Answer, Client, Failure, Vlm, collect, document, image, outc
 from golden import multi_page_documents, one_page_documents
 from google.protobuf import descriptor_pb2
 from health.v1 import health_pb2, health_pb2_grpc
+from http_client import get, metrics
 
+import cli
 import pictures
 import reflection_pb2
 import reflection_pb2_grpc
@@ -20,6 +32,7 @@ SERVICE_NAMES = {"render": "glyph.v1.RenderService", "vlm": "glyph.v1.VlmService
                  "gateway": "glyph.v1.GlyphService"}
 PAGE = one_page_documents()[0]
 PAGES = next(d for d in multi_page_documents() if d["pages"] == 3)
+STOP_TOKENS = (256, 263)  # nano's
 STOP, LENGTH = vlm_pb2.FINISH_REASON_STOP, vlm_pb2.FINISH_REASON_LENGTH
 
 
@@ -242,12 +255,14 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(status.model.vocab_size, 320)
         self.assertEqual(status.model.num_parameters, 19_901_120)
         self.assertEqual((status.model.dtype, status.model.device), ("float32", "cpu"))
-        self.assertEqual(sorted(status.model.stop_token_ids), [256, 263])
+        self.assertEqual(sorted(status.model.stop_token_ids), list(STOP_TOKENS))
         self.assertEqual(status.model.render_profile_json,
                          (services.NANO / "render_profile.json").read_bytes())
 
     def test_status_follows_the_load(self):
-        call = client.stub.Ask(request(document(PAGE["text"]), text("Read the page.")))
+        # Without stop tokens longer than the second between two reports of the load.
+        options = {"max_tokens": 4000, "logit_bias": [{"token_id": i, "bias": -100} for i in STOP_TOKENS]}
+        call = client.stub.Ask(request(text("Which?"), generation=options))
         services.wait_until(lambda: client.status().stats.running == 1, what="one running request")
         self.assertEqual(client.status().requests_in_flight, 1)
         call.cancel()
@@ -267,6 +282,162 @@ class ServerTest(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(len(digests), 1)
+
+
+class CommandLineTest(unittest.TestCase):
+    """Bad input of `glyph`: the exit code of sysexits, one line that says why, and the system goes on."""
+    LIMIT = 16 << 20
+    USAGE, DATA, NO_INPUT, UNAVAILABLE, IO = (os.EX_USAGE, os.EX_DATAERR, os.EX_NOINPUT, os.EX_UNAVAILABLE,
+                                              os.EX_IOERR)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="glyph-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def file(self, data):
+        path = self.folder / "input"
+        path.write_bytes(data)
+        return path
+
+    @staticmethod
+    def glyph(command, *arguments, server=None, stdin=b""):
+        return cli.run(command, "--server", server or stack.gateway.address("grpc"), *arguments, stdin=stdin)
+
+    def check(self, done, code, why):
+        self.assertEqual((done.returncode, done.stdout), (code, b""), done)
+        self.assertRegex(done.stderr.decode(errors="replace"), rf"^glyph: .*{why}.*\n$")
+        self.assert_serves()
+
+    def assert_serves(self):
+        for path in ("/healthz", "/readyz"):
+            self.assertEqual(get(stack.gateway.port("http"), path).status, 200)
+        stack.assert_alive()
+
+    def test_wrong_options(self):
+        for arguments, why in (
+                (("ask", "--nonsense", "Q"), "--nonsense"), (("ask",), "question"), ((), "subcommand"),
+                (("explain", "Q"), "subcommand|explain"), (("ask", "--top-k", "-1", "Q"), "--top-k"),
+                (("ask", "--seed", "1", "--seed", "2", "Q"), "--seed"), (("ask", "--server", "", "Q"), "host:port"),
+                (("ask", "--max-tokens", "4294967296", "Q"), "--max-tokens"),
+                (("ask", "--profile", b"\xff", "Q"), "UTF-8"), (("bench", "--rate", "nan", "Q"), "--rate")):
+            with self.subTest(arguments):
+                done = subprocess.run([services.BIN / "glyph", *arguments], capture_output=True, check=False,
+                                      stdin=subprocess.DEVNULL, timeout=60)
+                self.check(done, self.USAGE, why)
+
+    def test_documents_that_are_no_text(self):
+        broken = self.file(b"ab\xffc")
+        for command, *rest in (("ask", "Q"), ("render", "-o", self.folder), ("estimate",),
+                               ("bench", "--requests", 1, "Q")):
+            with self.subTest(command):
+                done = self.glyph(command, "--file", broken, *rest)
+                self.assertEqual(done.returncode, self.DATA, done)
+                self.assertIn(b"byte 2 of document.text", done.stderr)
+        self.assertEqual(self.glyph("ask", "--lenient", "--max-tokens", 1, "--file", broken, "Q").returncode, 0)
+        self.check(self.glyph("ask", os.fsdecode(b"Q\xff")), self.DATA, "UTF-8")
+        self.check(self.glyph("ask", "--file", self.file(b" \n\n"), "Q"), self.DATA, "EMPTY_DOCUMENT")
+
+    def test_nothing_on_stdin(self):
+        self.check(self.glyph("ask", "--file", "-", "Q"), self.DATA, "EMPTY_DOCUMENT")
+        self.check(self.glyph("ask", ""), self.DATA, "PARTS_OUT_OF_RANGE")
+        asked = self.glyph("ask", "--max-tokens", 1, "Q")  # an empty pipe is no document
+        self.assertEqual((asked.returncode, asked.stderr), (0, b""))
+        chatted = self.glyph("chat")
+        self.assertEqual((chatted.returncode, chatted.stdout, chatted.stderr), (0, b"", b""))
+        self.assertIn(b"pages          0\n", self.glyph("estimate", "--file", "-").stdout)
+        self.assertIn(b"0 pages in ", self.glyph("render", "--file", "-", "-o", self.folder).stdout)
+
+    def test_files_that_cannot_be_read(self):
+        for path, why in ((self.folder / "none", "No such file"), (self.folder, "Is a directory"),
+                          ("/proc/self/mem", "Input/output error")):
+            for command, *rest in (("ask", "Q"), ("render", "-o", self.folder), ("estimate",)):
+                with self.subTest(f"{command} {path}"):
+                    self.check(self.glyph(command, "--file", path, *rest), self.NO_INPUT, why)
+            self.check(self.glyph("ask", "--image", path, "Q"), self.NO_INPUT, why)
+        secret = self.file(b"x")
+        secret.chmod(0)
+        ask = [services.BIN / "glyph", "ask", "--file", secret, "Q"]
+        if os.geteuid() == 0:  # may read it all the same, unless it cannot
+            ask = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *ask]
+        self.check(subprocess.run(ask, capture_output=True, check=False, timeout=60), self.NO_INPUT,
+                   "Permission denied")
+
+    def test_a_fifo_is_read_to_its_end(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        writer = threading.Thread(target=fifo.write_bytes, args=(b"Key: value\n" * 2_000,))
+        writer.start()
+        self.assertIn(b"22000 characters", self.glyph("estimate", "--file", fifo).stdout)
+        writer.join()
+
+    def test_files_at_the_limit(self):
+        for option, why in (("--file", "TOO_MANY_PAGES"), ("--image", "IMAGE_UNSUPPORTED")):
+            for size, reason in ((self.LIMIT - 1, why), (self.LIMIT, why), (self.LIMIT + 1, "INPUT_TOO_LARGE")):
+                with self.subTest(f"{option} {size}"):
+                    self.check(self.glyph("ask", option, self.file(b"x" * size), "Q"), self.DATA, reason)
+        self.check(self.glyph("ask", "--file", "/dev/zero", "Q"), self.DATA, str(self.LIMIT))
+
+    def test_a_key_that_is_none(self):
+        for key in ("", "two words"):
+            done = subprocess.run([services.BIN / "glyph", "ask", "Q"], env={"GLYPH_API_KEY": key}, check=False,
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+            self.check(done, self.DATA, "GLYPH_API_KEY holds no key")
+
+    def test_servers_that_are_no_gateway(self):
+        for server in ("127.0.0.1:1", "no.such.host.invalid:1", stack.gateway.address("http"),
+                       stack.vlm.address("vlm")):
+            for command, *rest in (("ask", "Q"), ("status",)):
+                with self.subTest(f"{command} {server}"):
+                    self.check(self.glyph(command, *rest, server=server), self.UNAVAILABLE, "no gateway answers")
+
+    def test_servers_that_say_nothing_or_something_else(self):
+        for says in (b"", b"SSH-2.0-other\r\n"):
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                thread = threading.Thread(target=self.say, args=(listener, says))
+                thread.start()
+                start = time.monotonic()
+                done = self.glyph("status", server=f"127.0.0.1:{listener.getsockname()[1]}")
+                self.check(done, self.UNAVAILABLE, "no gateway answers")
+                self.assertLess(time.monotonic() - start, 10)
+                thread.join()
+
+    @staticmethod
+    def say(listener, words):
+        with listener.accept()[0] as connection:
+            connection.sendall(words)
+            while connection.recv(1 << 10):
+                pass
+
+    def cancelled(self):
+        return metrics(stack.gateway.port("metrics"))['glyph_requests_total{outcome="cancelled"}']
+
+    def test_an_answer_that_is_interrupted_or_read_no_further_is_cancelled(self):
+        glyph = [services.BIN / "glyph", "ask", "--server", stack.gateway.address("grpc"),
+                 "--file", self.file(PAGE["text"].encode()), "Read the page."]  # 395 tokens
+        cannot_write = b"glyph: cannot write to stdout; is the disk full?\n"
+        cases = {"Ctrl-C": (glyph, 130, b"glyph: cancelled\n"), "closed pipe": (glyph, -signal.SIGPIPE, b""),
+                 "closed pipe without SIGPIPE": (["sh", "-c", "trap '' PIPE; exec \"$@\"", "sh", *glyph], self.IO,
+                                                 cannot_write),
+                 "full disk": (["sh", "-c", "exec \"$@\" >/dev/full", "sh", *glyph], self.IO, cannot_write)}
+        for name, (command, code, told) in cases.items():
+            with self.subTest(name):
+                before, vlm_before = self.cancelled(), vlm.wait_idle()
+                with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE) as process:
+                    if name != "full disk":
+                        self.assertTrue(process.stdout.read(1))
+                    if name == "Ctrl-C":
+                        process.send_signal(signal.SIGINT)
+                    else:
+                        process.stdout.close()
+                    self.assertEqual(process.wait(60), code)
+                    self.assertEqual(process.stderr.read(), told)
+                services.wait_until(lambda: self.cancelled() == before + 1, what="a cancelled request")  # noqa: B023
+                after = vlm.wait_idle()
+                self.assertEqual(after.cancelled_total, vlm_before.cancelled_total + 1)
+                self.assertEqual(after.finished_total, vlm_before.finished_total)
+                self.assert_serves()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import concurrent.futures
 import json
 import re
 import socket
+import statistics
 import subprocess
+import time
 import unittest
 
 import httpx2
@@ -15,8 +17,9 @@ from golden import multi_page_documents, one_page_documents
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 
+import http_rows
 import pictures
-from http_client import get
+from http_client import get, metrics
 
 PAGE = one_page_documents()[0]
 PAGES = next(d for d in multi_page_documents() if d["pages"] == 3)
@@ -258,6 +261,121 @@ class HttpTest(unittest.TestCase):
             self.assertEqual(done.returncode, 0, (command, done.stdout, done.stderr))
             self.assertTrue(done.stdout)
             self.assertNotIn('"error"', done.stdout)
+
+
+class BadInputTest(unittest.TestCase):
+    """Every row gets its answer, and the same processes go on."""
+    LEAK = re.compile(r"0x[0-9a-f]{6,}|/(work|home|usr|tmp|root)/|\.(cc|h):\d+|what\(\)|std::")
+
+    def setUp(self):
+        self.port = stack.gateway.port("http")
+
+    def check(self, data, status, code, param=None):
+        got, headers, body = http_rows.exchange(self.port, data)
+        self.assertEqual(got, status, body)
+        if code is not None:
+            self.check_error(body, code, param)
+            self.assertEqual(headers["content-type"], "application/json")
+            self.assertTrue(headers["x-request-id"])
+        for path in ("/healthz", "/readyz"):
+            self.assertEqual(get(self.port, path).status, 200)
+        stack.assert_alive()
+        return headers
+
+    def check_error(self, body, code, param=None):
+        error = json.loads(body)["error"]
+        self.assertEqual((error["code"], error["param"]), (code, param), error)
+        self.assertEqual(set(error), {"message", "type", "param", "code"})
+        self.assertTrue(error["message"] and error["type"])
+        self.assertIsNone(self.LEAK.search(body))
+        self.assertLess(len(body), 500, "an error is no place for text")
+
+    def test_heads(self):
+        for name, data, status, code in http_rows.HEADS:
+            with self.subTest(name):
+                self.check(data, status, code)
+
+    def test_bodies(self):
+        for name, data, status, code, param in http_rows.BODIES:
+            with self.subTest(name):
+                self.check(http_rows.post(data), status, code, param)
+
+    def test_texts_to_draw(self):
+        limit = 16 << 20
+        for path in ("/v1/render", "/v1/estimate"):
+            for name, text_field, status, code in (
+                    ("missing", {}, 400, "field_missing"), ("a number", {"text": 1}, 400, "wrong_type"),
+                    ("a byte too many", {"text": "x" * (limit + 1)}, 413, "input_too_large")):
+                with self.subTest(path + name):
+                    self.check(http_rows.post(json.dumps(text_field).encode(), path), status, code, "text")
+        for size in (limit - 1, limit):  # too many pages for a call, but not too many bytes for one
+            reply = http_rows.exchange(self.port, http_rows.post(
+                json.dumps({"text": "x" * size}).encode(), "/v1/estimate"))
+            self.check_error(reply[2], "too_many_pages", "text")
+
+    def test_an_id_in_use_is_refused(self):
+        with chat(stream=True, extra_headers={"x-request-id": "twin"}) as held:
+            next(iter(held))
+            self.check(http_rows.post(http_rows.ASK, fields=http_rows.JSON + b"X-Request-Id: twin\r\n"),
+                       409, "request_id_in_use", "request_id")
+
+
+class StreamingClientTest(unittest.TestCase):
+    FIELDS = http_rows.JSON + b"Last-Event-ID: 7\r\n"
+    ENDLESS = json.dumps({"stream": True, "max_tokens": 4000, "logit_bias": {"256": -100, "263": -100},  # nano's stops
+                          "messages": [{"role": "user", "content": "Which?"}]}).encode()
+
+    def test_an_event_id_begins_a_new_answer_that_no_proxy_holds_back(self):
+        body = json.dumps({"stream": True, "max_tokens": 2, "messages": pages(PAGE["text"], READ)}).encode()
+        status, headers, answer = http_rows.exchange(
+            stack.gateway.port("http"), http_rows.post(body, fields=self.FIELDS))
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["content-type"], "text/event-stream; charset=utf-8")
+        self.assertEqual((headers["cache-control"], headers["x-accel-buffering"]), ("no-cache", "no"))
+        self.assertIn('"role":"assistant"', answer)
+        self.assertIn("data: [DONE]", answer)
+
+    def test_a_stream_that_breaks_ends_with_its_error(self):
+        doomed = services.start_vlm(stack.folder)
+        self.addCleanup(doomed.kill)
+        gateway = services.start_gateway(stack.folder, stack.render.address("render"), doomed.address("vlm"),
+                                         "--upstream-wait", 0)
+        self.addCleanup(gateway.stop)
+        services.wait_until(lambda: get(gateway.port("http"), "/readyz").status == 200)
+        with socket.create_connection(("127.0.0.1", gateway.port("http")), timeout=30) as connection:
+            connection.sendall(http_rows.post(self.ENDLESS))
+            answer = b""
+            while b"data: " not in answer:
+                answer += connection.recv(64)
+            doomed.kill()
+            while received := connection.recv(1 << 16):
+                answer += received
+        events = re.findall(r"^data: (.*)$", answer.decode(), re.M)
+        error = json.loads(events[-1])["error"]
+        self.assertEqual((error["type"], error["param"], error["code"]), ("server_error", None, "vlm_unavailable"))
+        self.assertTrue(all("choices" in json.loads(event) for event in events[:-1]))
+        self.assertEqual(get(gateway.port("http"), "/healthz").status, 200)
+
+    def cancelled(self):
+        return metrics(stack.gateway.port("metrics"))['glyph_requests_total{outcome="cancelled"}']
+
+    def test_a_client_that_leaves_within_an_event_is_seen_within_100_ms(self):
+        waits = []
+        for _ in range(5):
+            vlm.wait_idle()
+            before = self.cancelled()
+            with socket.create_connection(("127.0.0.1", stack.gateway.port("http")), timeout=30) as connection:
+                connection.sendall(http_rows.post(self.ENDLESS))
+                seen = b""
+                while b"data: " not in seen:
+                    seen += connection.recv(64)
+                services.wait_until(lambda: vlm.stats().running == 1, what="a running request")
+            left = time.monotonic()
+            while self.cancelled() == before:
+                self.assertLess(time.monotonic() - left, 10)
+            waits.append(time.monotonic() - left)
+        self.assertLessEqual(statistics.median(waits), 0.1, waits)
+        self.assertEqual(vlm.wait_idle().kv_blocks_used, 0)
 
 
 if __name__ == "__main__":

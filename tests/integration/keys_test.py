@@ -8,7 +8,7 @@ import unittest
 import grpc
 import openai
 import services
-from client import Client, Failure, collect, document, request, text
+from client import Client, Failure, collect, document, outcome, request, text
 from golden import one_page_documents
 from health.v1 import health_pb2, health_pb2_grpc
 
@@ -160,7 +160,17 @@ class HttpTest(unittest.TestCase):
                 reply = connection.makefile("rb").read()
             status = b"HTTP/1.1 400 " if expected == b"bad_request" else b"HTTP/1.1 401 "
             self.assertTrue(reply.startswith(status), (headers, reply))
+            self.assertEqual(get(stack.gateway.port("http"), "/healthz").status, 200)
+            self.assertEqual(get(stack.gateway.port("http"), "/readyz").status, 200)
             self.assertIn(expected, reply, headers)
+
+    def test_a_key_that_is_nearly_right_is_told_as_little_as_any_other(self):
+        told = []
+        for key in (keys["alice"][:-1] + "x", "glyph-" + "0" * 64, "x"):
+            with self.assertRaises(openai.AuthenticationError) as caught:
+                chat(key)
+            told.append(caught.exception.response.text)
+        self.assertEqual(len(set(told)), 1, told)
 
     def test_pages_of_other_origins_are_refused(self):
         with self.assertRaises(openai.PermissionDeniedError) as caught:
@@ -174,6 +184,25 @@ class GrpcTest(unittest.TestCase):
         refused = ask("glyph-wrong")
         self.assertEqual((refused.code, refused.reason), (grpc.StatusCode.UNAUTHENTICATED, "KEY_UNKNOWN"))
         self.assertTrue(ask(keys["alice"]).finished)
+
+    def test_every_wrong_metadata_is_refused(self):
+        key = keys["alice"]
+        rows = ([("x-api-key", f"Bearer {key}")], "KEY_MISSING"), ([("authorization", key)], "KEY_MISSING"), (
+            [("authorization", f"Basic {key}")], "KEY_MISSING"), ([("authorization", "Bearer ")], "KEY_MISSING"), (
+            [("authorization", f"Bearer {key[:-1]}")], "KEY_UNKNOWN"), (
+            [("authorization", "Bearer " + "k" * 4_000)], "KEY_UNKNOWN"), (
+            [("authorization", f"Bearer {key}")] * 2, "KEY_UNKNOWN")
+        with Client(stack.gateway.port("grpc")) as client:
+            def ask_with(metadata):
+                return outcome(lambda: collect(client.stub.Ask(request(text("x")), metadata=metadata, timeout=60)))
+            for metadata, reason in rows:
+                refused = ask_with(metadata)
+                self.assertEqual((refused.code, refused.reason), (grpc.StatusCode.UNAUTHENTICATED, reason), metadata)
+            # The library's own limit of metadata.
+            self.assertEqual(ask_with([("authorization", "Bearer " + "k" * 10_000)]).code,
+                             grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertTrue(ask(key).finished)
+        stack.assert_alive()
 
     def test_tells_a_quota_with_retry_info(self):
         with Client(stack.gateway.port("grpc")) as client:

@@ -9,7 +9,6 @@
 namespace glyph::gateway::cli {
 namespace {
 
-using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -18,7 +17,7 @@ using DoctorCommandTest = GlyphTest;
 TEST_F(DoctorCommandTest, FindsTheRunningGatewayTheFontsAndTheBuiltInModel) {
   const auto result = RunGlyph({"doctor", "--server", address()});
   EXPECT_EQ(result.exit_code, 0) << result.out;
-  EXPECT_THAT(result.out, ContainsRegex("(^|\n)ok    fonts    .*NotoSansCJK-Regular.ttc"));
+  EXPECT_THAT(result.out, HasSubstr("\nok    fonts    /usr/share/fonts\n"));
   EXPECT_THAT(result.out, HasSubstr("\nok    model    deploy/models/nano: "));
   EXPECT_THAT(result.out, HasSubstr("\nok    gateway  version " GLYPH_VERSION " at " + address()));
   EXPECT_THAT(result.out, Not(HasSubstr("\033[")));

@@ -123,6 +123,23 @@ TEST_F(GlyphTest, ExitsWith64ForAWrongCommandLine) {
   ExpectFailure(RunGlyph({"ask", "--top-k", "-1", "Q"}), EX_USAGE, "--top-k");
   ExpectFailure(RunGlyph({"ask", "--nonsense", "Q"}), EX_USAGE, "--nonsense");
   ExpectFailure(RunGlyph({"render", "--file", "x"}), EX_USAGE, "--output");
+  ExpectFailure(RunGlyph({"ask", "--max-tokens", "4294967296", "Q"}), EX_USAGE, "--max-tokens");
+  ExpectFailure(RunGlyph({"ask", "--server", address(), "--server", address(), "Q"}), EX_USAGE,
+                "--server");
+  for (const char* option : {"--profile", "--language"}) {
+    ExpectFailure(RunGlyph({"ask", option, "\xff", "Q"}), EX_USAGE, "UTF-8");
+  }
+}
+
+TEST_F(GlyphTest, ExitsWith64ForAServerThatIsNoAddress) {
+  for (const char* server :
+       {"", "localhost", ":8081", "localhost:", "localhost:0", "localhost:65536", "localhost:http",
+        "localhost:-1", "http://localhost"}) {
+    ExpectFailure(RunGlyph({"status", "--server", server}), EX_USAGE, "host:port");
+  }
+  for (const char* server : {"127.0.0.1:1", "localhost:1", "[::1]:1"}) {
+    ExpectFailure(RunGlyph({"status", "--server", server}), EX_UNAVAILABLE, "no gateway answers");
+  }
 }
 
 TEST_F(GlyphTest, ExitsWith66WhenAnInputCannotBeRead) {
@@ -306,6 +323,10 @@ TEST_F(GlyphTest, MakesAKeyAndSendsIt) {
   ExpectFailure(RunGlyph(AskArguments({"--api-key-file", folder_ + "/none", "Q"})), EX_NOINPUT,
                 "cannot read");
   ExpectFailure(RunGlyph({"key", "a/b"}), EX_USAGE, "letters, digits");
+  for (const size_t size : {63, 64}) {
+    EXPECT_EQ(RunGlyph({"key", std::string(size, 'a')}).exit_code, 0);
+  }
+  ExpectFailure(RunGlyph({"key", std::string(65, 'a')}), EX_USAGE, "1 to 64");
 }
 
 }  // namespace

@@ -193,8 +193,14 @@ TEST_F(HttpServerTest, ServesSeveralRequestsOnOneConnection) {
 }
 
 TEST_F(HttpServerTest, RefusesLargeHeadersAndBodies) {
-  EXPECT_THAT(Exchange("GET /a HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n\r\n"),
-              StartsWith("HTTP/1.1 431 "));
+  const auto head = [](size_t num_bytes) {
+    const std::string begin = "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ";
+    return begin + std::string(num_bytes - begin.size() - 4, 'x') + "\r\n\r\n";
+  };
+  EXPECT_THAT(Exchange(head(999)), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Exchange(head(1000)), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Exchange(head(1001)), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(Exchange(head(20'000)), StartsWith("HTTP/1.1 431 "));
   const std::string post = "POST /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ";
   EXPECT_THAT(Exchange(post + "10\r\n\r\n0123456789"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(Exchange(post + "11\r\n\r\n0123456789a"), StartsWith("HTTP/1.1 413 "));
@@ -218,6 +224,18 @@ TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
         "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
     EXPECT_THAT(Exchange(bytes), StartsWith("HTTP/1.1 400 ")) << bytes;
+  }
+}
+
+TEST_F(HttpServerTest, ReadsNoBodyInAnEncodingItDoesNotKnow) {
+  const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const char* fields : {"Transfer-Encoding: gzip\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+                             "Transfer-Encoding: identity\r\nContent-Length: 2\r\n",
+                             "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"}) {
+    const std::string response =
+        Exchange("POST /a HTTP/1.1\r\nHost: x\r\n" + std::string(fields) + "\r\n" + smuggled);
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 501 ")) << fields;
+    EXPECT_THAT(response, ::testing::Not(HasSubstr("GET /smuggled"))) << fields;
   }
 }
 

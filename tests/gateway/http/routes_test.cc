@@ -109,6 +109,20 @@ TEST_F(RoutesTest, TakesBodiesOfJsonOnly) {
   }
 }
 
+TEST_F(RoutesTest, TakesNoCompressedBodies) {
+  const HttpResponse response =
+      Send("POST", "/things", {{"content-type", "application/json"}, {"content-encoding", "gzip"}});
+  EXPECT_EQ(response.status, 415);
+  EXPECT_THAT(response.body, HasSubstr("\"code\":\"content_encoding_unsupported\""));
+}
+
+TEST_F(RoutesTest, TakesOneHostOnly) {
+  const HttpResponse response =
+      Send("GET", "/healthz", {{"host", "localhost"}, {"host", "evil.example"}});
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.body, HasSubstr("\"code\":\"host_twice\""));
+}
+
 TEST_F(RoutesTest, GoesByItsOwnNamesOnly) {
   EXPECT_EQ(Send("GET", "/healthz", {{"host", "127.0.0.1:8080"}}).status, 200);
   EXPECT_EQ(Send("GET", "/healthz", {{"host", "glyph.example"}}).status, 200);

@@ -92,6 +92,15 @@ TEST(JsonTest, RefusesWhatIsNotExactlyOneDocument) {
   }
 }
 
+TEST(JsonTest, TakesAZeroByteForNoEnd) {
+  for (const char* text : {"{}_", "{}_[1]", "_{}", "[1_]", "\"a_b\""}) {
+    std::string bytes = text;
+    const size_t zero = bytes.find('_');
+    bytes[zero] = '\0';
+    EXPECT_EQ(ParseJson(bytes).status().message(), "not JSON at byte " + std::to_string(zero + 1));
+  }
+}
+
 TEST(JsonTest, NamesTheByteOfTheErrorButNotTheText) {
   const std::string message(ParseJson(R"({"secret": oops})").status().message());
   EXPECT_EQ(message, "not JSON at byte 12");
