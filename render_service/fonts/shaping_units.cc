@@ -71,9 +71,11 @@ ShapingUnits::State ShapingUnits::Continue(State state, size_t begin, size_t end
     state.is_plain = state.is_plain && (traits & kPlain) != 0;
     // A mark is drawn with its base if that has a script of its own or takes the mark's.
     const bool is_script_here = (traits & kHasScript) != 0 && (traits & kBegins) != 0;
-    if (!state.has_script && !is_script_here && (traits & kAnyScript) == 0) {
+    // And what comes before a script and has none may be one with it or with what is to the left.
+    if (!state.has_script && (traits & kAnyScript) == 0 && (!is_script_here || state.has_begun)) {
       state.depends_on_left = true;
     }
+    state.has_begun = true;
     state.has_script = state.has_script || is_script_here;
     if ((traits & kOpens) != 0) ++state.open_pairs;
     if ((traits & kCloses) == 0) continue;
@@ -91,6 +93,7 @@ bool ShapingUnits::CanBeginAt(const DisplayText& text, size_t i) const {
 
 bool ShapingUnits::Cut(const DisplayText& text, std::vector<ShapingUnit>& units) {
   units.clear();
+  states_.clear();
   traits_.clear();
   unsigned all = 0;
   for (const DisplayCharacter& character : text.characters) {
@@ -99,20 +102,19 @@ bool ShapingUnits::Cut(const DisplayText& text, std::vector<ShapingUnit>& units)
   }
   has_rtl_ = (all & kRtl) != 0;
   if ((all & kNoUnits) != 0) return false;
-  State state;  // at the end of units.back()
   const size_t size = traits_.size();
   for (size_t begin = 0, end = 0; begin < size; begin = end) {
     for (end = begin + 1; end < size && !CanBeginAt(text, end);) ++end;
-    const State alone = Continue({}, begin, end);
-    if (begin == 0 || !alone.depends_on_left) {
-      units.push_back({.begin = static_cast<uint32_t>(begin)});
-      state = alone;
-    } else {
-      state = Continue(state, begin, end);
-      if (state.depends_on_left && units.back().begin > 0) return false;
+    units.push_back({.begin = static_cast<uint32_t>(begin)});
+    states_.push_back(Continue({}, begin, end));
+    // One with the units before it, up to one that tells its script, or to all of the text.
+    while (states_.back().depends_on_left && units.size() > 1) {
+      units.pop_back();
+      states_.pop_back();
+      states_.back() = Continue(states_.back(), units.back().end, end);
     }
     units.back().end = static_cast<uint32_t>(end);
-    units.back().is_plain = state.is_plain;
+    units.back().is_plain = states_.back().is_plain;
   }
   return true;
 }

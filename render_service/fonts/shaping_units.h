@@ -46,6 +46,7 @@ class ShapingUnits {
   // What is known of a unit from its begin up to some character.
   struct State {
     bool is_plain = true;
+    bool has_begun = false;
     bool has_script = false;  // of the characters that come next and have none of their own
     bool depends_on_left = false;
     uint32_t open_pairs = 0;
@@ -60,6 +61,7 @@ class ShapingUnits {
   GlyphTable& glyphs_;
   std::vector<uint16_t> basic_ = std::vector<uint16_t>(1 << 16);  // by code point; 0: not known
   std::vector<uint16_t> traits_;                                  // of the text, while it is cut
+  std::vector<State> states_;                                     // of the units, at their ends
   bool has_rtl_ = false;
 };
 
