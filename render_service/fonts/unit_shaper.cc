@@ -14,6 +14,15 @@ constexpr char32_t kBoxBit = 1U << 31;
 constexpr char32_t kRtlBit = 1U << 30;
 constexpr char32_t kHeadingBit = 1U << 29;
 
+// Where UAX 14 lets a line begin, before scripts have their say: 1 or 0 of each character.
+void FindBreaks(const DisplayText& text, std::vector<uint8_t>& out) {
+  std::vector<PangoLogAttr> attributes(text.characters.size() + 1);
+  pango_default_break(text.utf8.data(), static_cast<int>(text.utf8.size()), nullptr,
+                      attributes.data(), static_cast<int>(attributes.size()));
+  out.clear();
+  for (const PangoLogAttr& attribute : attributes) out.push_back(attribute.is_line_break != 0);
+}
+
 }  // namespace
 
 void UnitShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) {
@@ -28,7 +37,7 @@ void UnitShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph,
       AppendPlain(text, unit, out);
       continue;
     }
-    const ShapedText& alone = Find(text, unit, {level > 0, paragraph.is_heading});
+    const Alone& alone = Find(text, unit, {level > 0, paragraph.is_heading});
     if (!HasLevels(alone, unit)) return shaper_.Shape(text, paragraph, out);
     Append(alone, unit, out);
   }
@@ -36,13 +45,7 @@ void UnitShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph,
 
 void UnitShaper::Analyze(const DisplayText& text, bool is_rtl) {
   const auto num_bytes = static_cast<int>(text.utf8.size());
-  std::vector<PangoLogAttr> attributes(text.characters.size() + 1);
-  pango_default_break(text.utf8.data(), num_bytes, nullptr, attributes.data(),
-                      static_cast<int>(attributes.size()));
-  can_break_before_.clear();
-  for (const PangoLogAttr& attribute : attributes) {
-    can_break_before_.push_back(attribute.is_line_break != 0);
-  }
+  FindBreaks(text, can_break_before_);
   levels_.assign(text.characters.size(), 0);
   if (!is_rtl && !cutter_.has_rtl()) return;
   PangoDirection direction = is_rtl ? PANGO_DIRECTION_RTL : PANGO_DIRECTION_LTR;
@@ -70,8 +73,8 @@ void UnitShaper::AppendPlain(const DisplayText& text, const ShapingUnit& unit,
   }
 }
 
-const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit,
-                                   const ParagraphStyle& paragraph) {
+const UnitShaper::Alone& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit,
+                                          const ParagraphStyle& paragraph) {
   const size_t num_characters = unit.end - unit.begin;
   if (num_characters > kMaxUnitKept) {
     ShapeAlone(text, unit, paragraph, unkept_);
@@ -90,25 +93,31 @@ const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& u
     num_kept_ = 0;
   }
   num_kept_ += num_characters;
-  ShapedText& kept = kept_[key_];
+  Alone& kept = kept_[key_];
   ShapeAlone(text, unit, paragraph, kept);
   return kept;
 }
 
 void UnitShaper::ShapeAlone(const DisplayText& text, const ShapingUnit& unit,
-                            const ParagraphStyle& paragraph, ShapedText& out) {
+                            const ParagraphStyle& paragraph, Alone& out) {
   const auto characters = text.characters.begin();
-  alone_.characters.assign(characters + unit.begin, characters + unit.end);
-  const uint32_t utf8_begin = alone_.characters[0].utf8_begin;
+  alone_text_.characters.assign(characters + unit.begin, characters + unit.end);
+  const uint32_t utf8_begin = alone_text_.characters[0].utf8_begin;
   const size_t utf8_end =
       unit.end < text.characters.size() ? text.characters[unit.end].utf8_begin : text.utf8.size();
-  alone_.utf8.assign(text.utf8, utf8_begin, utf8_end - utf8_begin);
-  for (DisplayCharacter& character : alone_.characters) character.utf8_begin -= utf8_begin;
-  shaper_.Shape(alone_, paragraph, out);
+  alone_text_.utf8.assign(text.utf8, utf8_begin, utf8_end - utf8_begin);
+  for (DisplayCharacter& character : alone_text_.characters) character.utf8_begin -= utf8_begin;
+  shaper_.Shape(alone_text_, paragraph, out.shaped);
+  std::vector<uint8_t> breaks;
+  FindBreaks(alone_text_, breaks);
+  out.is_tailored.clear();
+  for (const ShapedCluster& cluster : out.shaped.clusters) {
+    out.is_tailored.push_back(cluster.can_break_before != (breaks[cluster.first_character] != 0));
+  }
 }
 
-bool UnitShaper::HasLevels(const ShapedText& alone, const ShapingUnit& unit) const {
-  for (const ShapedCluster& cluster : alone.clusters) {
+bool UnitShaper::HasLevels(const Alone& alone, const ShapingUnit& unit) const {
+  for (const ShapedCluster& cluster : alone.shaped.clusters) {
     for (uint32_t i = cluster.first_character; i < cluster.end_character; ++i) {
       if (levels_[unit.begin + i] != cluster.bidi_level) return false;
     }
@@ -116,18 +125,21 @@ bool UnitShaper::HasLevels(const ShapedText& alone, const ShapingUnit& unit) con
   return true;
 }
 
-void UnitShaper::Append(const ShapedText& alone, const ShapingUnit& unit, ShapedText& out) const {
+void UnitShaper::Append(const Alone& alone, const ShapingUnit& unit, ShapedText& out) const {
+  const std::vector<ShapedGlyph>& glyphs = alone.shaped.glyphs;
   const auto first_glyph = static_cast<uint32_t>(out.glyphs.size());
-  out.glyphs.insert(out.glyphs.end(), alone.glyphs.begin(), alone.glyphs.end());
-  const size_t first = out.clusters.size();
-  for (ShapedCluster cluster : alone.clusters) {
+  out.glyphs.insert(out.glyphs.end(), glyphs.begin(), glyphs.end());
+  for (size_t i = 0; i < alone.shaped.clusters.size(); ++i) {
+    ShapedCluster cluster = alone.shaped.clusters[i];
     cluster.first_character += unit.begin;
     cluster.end_character += unit.begin;
     cluster.first_glyph += first_glyph;
     cluster.end_glyph += first_glyph;
+    if (alone.is_tailored[i] == 0 || i == 0) {
+      cluster.can_break_before = can_break_before_[cluster.first_character] != 0;
+    }
     out.clusters.push_back(cluster);
   }
-  out.clusters[first].can_break_before = can_break_before_[unit.begin] != 0;
 }
 
 }  // namespace glyph::render

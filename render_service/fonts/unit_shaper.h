@@ -28,22 +28,28 @@ class UnitShaper : public Shaper {
   void Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) override;
 
  private:
+  // A unit as it is alone, offsets counting from its begin.
+  struct Alone {
+    ShapedText shaped;
+    // Of its clusters: 1 where the script decides about a line break, not the text around.
+    std::vector<uint8_t> is_tailored;
+  };
+
   // Fills can_break_before_ and levels_.
   void Analyze(const DisplayText& text, bool is_rtl);
   void AppendPlain(const DisplayText& text, const ShapingUnit& unit, ShapedText& out) const;
-  // `unit` as it is alone, offsets counting from its begin.
-  const ShapedText& Find(const DisplayText& text, const ShapingUnit& unit,
-                         const ParagraphStyle& paragraph);
+  const Alone& Find(const DisplayText& text, const ShapingUnit& unit,
+                    const ParagraphStyle& paragraph);
   void ShapeAlone(const DisplayText& text, const ShapingUnit& unit, const ParagraphStyle& paragraph,
-                  ShapedText& out);
+                  Alone& out);
   // Whether the directions of `unit` are those that it has in the text.
-  bool HasLevels(const ShapedText& alone, const ShapingUnit& unit) const;
-  void Append(const ShapedText& alone, const ShapingUnit& unit, ShapedText& out) const;
+  bool HasLevels(const Alone& alone, const ShapingUnit& unit) const;
+  void Append(const Alone& alone, const ShapingUnit& unit, ShapedText& out) const;
 
   TextShaper& shaper_;
   GlyphTable& glyphs_;
   ShapingUnits cutter_;
-  absl::flat_hash_map<std::u32string, ShapedText> kept_;
+  absl::flat_hash_map<std::u32string, Alone> kept_;
   size_t num_kept_ = 0;  // characters
 
   // Of the text being shaped; members, so that their memory is reused.
@@ -51,8 +57,8 @@ class UnitShaper : public Shaper {
   std::vector<uint8_t> levels_;            // of its characters
   std::vector<uint8_t> can_break_before_;  // 0 or 1
   std::u32string key_;
-  DisplayText alone_;
-  ShapedText unkept_;
+  DisplayText alone_text_;
+  Alone unkept_;
 };
 
 }  // namespace glyph::render
