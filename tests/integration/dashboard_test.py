@@ -14,7 +14,7 @@ from planted_vlm import COMPONENTS, GIB
 from prometheus import Prometheus, alert_rules
 
 DASHBOARD = json.loads((services.SOURCE / "deploy/grafana/glyph.json").read_text())
-README = (services.SOURCE / "gateway/metrics/README.md").read_text()
+README = "".join((services.SOURCE / "gateway" / folder / "README.md").read_text() for folder in ("metrics", "keys"))
 LIMIT_S = 30
 RATE_INTERVAL = "30s"  # many scrapes
 NOT_PARTS = ("driver", "unattributed")
