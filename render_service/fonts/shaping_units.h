@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "render_service/fonts/glyph_table.h"
+#include "render_service/fonts/text_shaper.h"
 #include "render_service/text/display_text.h"
 
 namespace glyph::render {
@@ -21,8 +22,8 @@ struct ShapingUnit {
 // are the style's own (fonts/face_chooser.h). Not thread-safe.
 class ShapingUnits {
  public:
-  // `glyphs` outlives the units.
-  explicit ShapingUnits(GlyphTable& glyphs) : glyphs_(glyphs) {}
+  // `shaper` and `glyphs`, its table, outlive the units.
+  ShapingUnits(const TextShaper& shaper, GlyphTable& glyphs) : shaper_(shaper), glyphs_(glyphs) {}
 
   // Replaces `units` by those of `text`, without gaps. false: the text cannot be cut.
   bool Cut(const DisplayText& text, std::vector<ShapingUnit>& units);
@@ -41,7 +42,7 @@ class ShapingUnits {
     kOpens = 64,      // a pair; Pango gives the closing one the script of this
     kCloses = 128,
     kRtl = 256,
-    kNoUnits = 512,  // may look different at the end of a text
+    kNoUnits = 512,  // depends on more than words
   };
   // What is known of a unit from its begin up to some character.
   struct State {
@@ -58,6 +59,7 @@ class ShapingUnits {
   // Goes on over characters [begin, end) of traits_.
   State Continue(State state, size_t begin, size_t end) const;
 
+  const TextShaper& shaper_;
   GlyphTable& glyphs_;
   std::vector<uint16_t> basic_ = std::vector<uint16_t>(1 << 16);  // by code point; 0: not known
   std::vector<uint16_t> traits_;                                  // of the text, while it is cut
