@@ -83,7 +83,8 @@ class ClientsTest(unittest.TestCase):
                 self.assertRegex(shown["error"], r"\n  field.*generation\.temperature.* is 3")
 
     def test_say_when_to_try_again(self):
-        gateway = services.start_gateway(stack.folder, stack.render.address("render"), "127.0.0.1:1")
+        gateway = services.start_gateway(stack.folder, stack.render.address("render"), "127.0.0.1:1",
+                                         "--upstream-wait", 0)
         self.addCleanup(gateway.stop)
         for language, program in programs.items():
             with self.subTest(language):
