@@ -53,9 +53,8 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
   if ((category & (U_GC_PS_MASK | U_GC_PI_MASK)) != 0 || c == '<') traits |= kOpens;
   if ((category & (U_GC_PE_MASK | U_GC_PF_MASK)) != 0 || c == '>') traits |= kCloses;
   if (IsRightToLeft(c)) traits |= kRtl;
-  // Text of these scripts is broken by dictionary, in the own face together with what is around.
-  const bool has_dictionary = u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT &&
-                              shaper_.FaceFor(code_point) == 0;
+  // Scripts that are broken by dictionary take punctuation around them along.
+  const bool has_dictionary = u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
   if (code_point == kHyphenationPoint || has_dictionary) traits |= kNoUnits;
   return static_cast<uint16_t>(traits);
 }

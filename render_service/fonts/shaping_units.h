@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "render_service/fonts/glyph_table.h"
-#include "render_service/fonts/text_shaper.h"
 #include "render_service/text/display_text.h"
 
 namespace glyph::render {
@@ -22,8 +21,8 @@ struct ShapingUnit {
 // are the style's own (fonts/face_chooser.h). Not thread-safe.
 class ShapingUnits {
  public:
-  // `shaper` and `glyphs`, its table, outlive the units.
-  ShapingUnits(const TextShaper& shaper, GlyphTable& glyphs) : shaper_(shaper), glyphs_(glyphs) {}
+  // `glyphs` outlives the units.
+  explicit ShapingUnits(GlyphTable& glyphs) : glyphs_(glyphs) {}
 
   // Replaces `units` by those of `text`, without gaps. false: the text cannot be cut.
   bool Cut(const DisplayText& text, std::vector<ShapingUnit>& units);
@@ -59,7 +58,6 @@ class ShapingUnits {
   // Goes on over characters [begin, end) of traits_.
   State Continue(State state, size_t begin, size_t end) const;
 
-  const TextShaper& shaper_;
   GlyphTable& glyphs_;
   std::vector<uint16_t> basic_ = std::vector<uint16_t>(1 << 16);  // by code point; 0: not known
   std::vector<uint16_t> traits_;                                  // of the text, while it is cut

@@ -254,14 +254,6 @@ int32_t TextShaper::missing_advance() const {
       hb_font_get_glyph_h_advance(pango_font_get_hb_font(state_->faces[0].get()), 0));
 }
 
-uint32_t TextShaper::FaceFor(char32_t code_point) const {
-  DisplayText text;
-  text.characters.push_back({.code_point = code_point});
-  std::vector<FaceRun> runs;
-  state_->chooser->Choose(text, runs);
-  return runs[0].face;
-}
-
 uint32_t TextShaper::num_faces() const { return static_cast<uint32_t>(state_->faces.size()); }
 
 double TextShaper::units_per_px() const { return state_->scale.units_per_px; }

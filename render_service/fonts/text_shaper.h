@@ -37,9 +37,6 @@ class TextShaper : public Shaper {
   // Advance units in a px: 1, or font units where the style is subpixel.
   double units_per_px() const;
 
-  // The face that shows `code_point`, the own one if none does.
-  uint32_t FaceFor(char32_t code_point) const;
-
   // The style's own face, its fallbacks, and the heading face if it has one.
   uint32_t num_faces() const;
 

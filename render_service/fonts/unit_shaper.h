@@ -23,7 +23,7 @@ class UnitShaper : public Shaper {
 
   // `shaper` and `glyphs`, its table, outlive this.
   UnitShaper(TextShaper& shaper, GlyphTable& glyphs)
-      : shaper_(shaper), glyphs_(glyphs), cutter_(shaper, glyphs) {}
+      : shaper_(shaper), glyphs_(glyphs), cutter_(glyphs) {}
 
   void Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) override;
 
