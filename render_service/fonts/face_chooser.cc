@@ -1,10 +1,10 @@
 #include "render_service/fonts/face_chooser.h"
 
 #include <hb.h>
-#include <unicode/uchar.h>
 
 #include <span>
 
+#include "render_service/text/grapheme.h"
 #include "render_service/text/joiners.h"
 
 namespace glyph::render {
@@ -33,20 +33,9 @@ bool HasAll(hb_font_t* face, std::span<const DisplayCharacter> characters) {
   return true;
 }
 
-// Whether `character` is drawn as one with what is before it.
 bool Extends(const DisplayCharacter& character) {
-  if (character.code_point < 0x300 || character.is_box) return false;
-  switch (u_getIntPropertyValue(static_cast<UChar32>(character.code_point),
-                                UCHAR_GRAPHEME_CLUSTER_BREAK)) {
-    case U_GCB_EXTEND:
-    case U_GCB_ZWJ:
-    case U_GCB_SPACING_MARK:
-    case U_GCB_V:
-    case U_GCB_T:
-      return true;
-    default:
-      return false;
-  }
+  return character.code_point >= 0x300 && !character.is_box &&
+         ExtendsGrapheme(character.code_point);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <unicode/uchar.h>
 #include <unicode/uscript.h>
 
+#include "render_service/text/grapheme.h"
+
 namespace glyph::render {
 namespace {
 
@@ -23,20 +25,6 @@ bool IsRightToLeft(UChar32 c) {
   }
 }
 
-// Whether `c` is drawn as one with a character before it, whatever that is.
-bool Extends(UChar32 c) {
-  switch (u_getIntPropertyValue(c, UCHAR_GRAPHEME_CLUSTER_BREAK)) {
-    case U_GCB_EXTEND:
-    case U_GCB_ZWJ:
-    case U_GCB_SPACING_MARK:
-    case U_GCB_V:
-    case U_GCB_T:
-      return true;
-    default:
-      return (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
-  }
-}
-
 }  // namespace
 
 uint16_t ShapingUnits::Learn(char32_t code_point) {
@@ -48,7 +36,9 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
   unsigned traits = kKnown;
   if (plain != nullptr) traits |= kPlain | kAnyScript;
   if (plain != nullptr && plain->break_class == BreakClass::kIdeograph) traits |= kIdeograph;
-  if (plain != nullptr || (has_script && !Extends(c))) traits |= kBegins;
+  if (plain != nullptr ||
+      (has_script && !ExtendsGrapheme(code_point) && (category & U_GC_M_MASK) == 0))
+    traits |= kBegins;
   if (has_script) traits |= kHasScript;
   if ((category & (U_GC_PS_MASK | U_GC_PI_MASK)) != 0 || c == '<') traits |= kOpens;
   if ((category & (U_GC_PE_MASK | U_GC_PF_MASK)) != 0 || c == '>') traits |= kCloses;
