@@ -282,7 +282,8 @@ TEST(AskValidationTest, TakesTheLanguagesOfTheService) {
     request.mutable_render()->set_language(language);
     EXPECT_TRUE(ValidateRenderPages(request).ok()) << language;
   }
-  for (const std::string language : {"zh", "JA", "en", std::string(1 << 20, 'k').c_str()}) {
+  for (const std::string& language :
+       std::vector<std::string>{"zh", "JA", "en", std::string(1 << 20, 'k')}) {
     request.mutable_render()->set_language(language);
     EXPECT_EQ(rpc::GetErrorDetails(ValidateRenderPages(request)).field, "render.language");
   }
