@@ -8,10 +8,9 @@
 namespace glyph::render {
 namespace {
 
-bool HasScript(UChar32 c) {
+UScriptCode ScriptOf(UChar32 c) {
   UErrorCode error = U_ZERO_ERROR;
-  const UScriptCode script = uscript_getScript(c, &error);
-  return script != USCRIPT_COMMON && script != USCRIPT_INHERITED && script != USCRIPT_UNKNOWN;
+  return uscript_getScript(c, &error);
 }
 
 bool IsRightToLeft(UChar32 c) {
@@ -32,7 +31,9 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
   const uint32_t category = U_GET_GC_MASK(c);
   const PlainGlyph* plain =
       code_point < basic_.size() ? glyphs_.Find(static_cast<char16_t>(code_point)) : nullptr;
-  const bool has_script = HasScript(c);
+  const UScriptCode script = ScriptOf(c);
+  const bool has_script =
+      script != USCRIPT_COMMON && script != USCRIPT_INHERITED && script != USCRIPT_UNKNOWN;
   unsigned traits = kKnown;
   if (plain != nullptr) traits |= kPlain | kAnyScript;
   if (plain != nullptr && plain->break_class == BreakClass::kIdeograph) traits |= kIdeograph;
@@ -43,6 +44,8 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
   if ((category & (U_GC_PS_MASK | U_GC_PI_MASK)) != 0 || c == '<') traits |= kOpens;
   if ((category & (U_GC_PE_MASK | U_GC_PF_MASK)) != 0 || c == '>') traits |= kCloses;
   if (IsRightToLeft(c)) traits |= kRtl;
+  if (uscript_isRightToLeft(script))
+    traits |= (category & U_GC_L_MASK) != 0 ? kRtlLetter : kRtlOther;
   // Scripts that are broken by dictionary take punctuation around them along.
   const bool has_dictionary = u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
   if (code_point == kHyphenationPoint || has_dictionary) traits |= kNoUnits;
@@ -69,6 +72,10 @@ ShapingUnits::State ShapingUnits::Continue(State state, size_t begin, size_t end
     }
     state.has_begun = true;
     state.has_script = state.has_script || is_script_here;
+    if ((traits & kHasScript) != 0 && (traits & kRtlOther) == 0) {
+      state.has_rtl_letter = (traits & kRtlLetter) != 0;
+    }
+    if ((traits & kRtlOther) != 0 && !state.has_rtl_letter) state.depends_on_digits = true;
     if ((traits & kOpens) != 0) ++state.open_pairs;
     if ((traits & kCloses) == 0) continue;
     state.has_script = state.has_script && state.open_pairs > 0;
@@ -105,6 +112,7 @@ bool ShapingUnits::Cut(const DisplayText& text, std::vector<ShapingUnit>& units)
       states_.pop_back();
       states_.back() = Continue(states_.back(), units.back().end, end);
     }
+    if (states_.back().depends_on_digits) return false;
     units.back().end = static_cast<uint32_t>(end);
     units.back().is_plain = states_.back().is_plain;
   }

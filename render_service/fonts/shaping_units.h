@@ -40,15 +40,21 @@ class ShapingUnits {
     kHasScript = 32,  // not common to scripts and not that of the character before
     kOpens = 64,      // a pair; Pango gives the closing one the script of this
     kCloses = 128,
-    kRtl = 256,
+    kRtl = 256,      // by its direction
     kNoUnits = 512,  // depends on more than words
+    // Of a script that goes from right to left. HarfBuzz turns a run of such a script around if it
+    // has digits and no letters, so what has no letter before it depends on the digits around.
+    kRtlLetter = 1024,
+    kRtlOther = 2048,
   };
   // What is known of a unit from its begin up to some character.
   struct State {
     bool is_plain = true;
     bool has_begun = false;
-    bool has_script = false;  // of the characters that come next and have none of their own
+    bool has_script = false;      // of the characters that come next and have none of their own
+    bool has_rtl_letter = false;  // in the run of one script at the end
     bool depends_on_left = false;
+    bool depends_on_digits = false;
     uint32_t open_pairs = 0;
   };
 
