@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "proto/base/heap.h"
 #include "proto/base/logging.h"
 #include "proto/rpc/server_runner.h"
 #include "render_service/layout/profile_catalog.h"
@@ -65,6 +66,7 @@ int Serve(const Flags& flags) {
 }  // namespace glyph::render
 
 int main(int argc, char** argv) {
+  glyph::base::SetUpHeapForPages();
   glyph::rpc::BlockStopSignals();
   glyph::render::Flags flags;
   CLI::App app("Draws documents as pages and decodes images: serves glyph.v1.RenderService.");

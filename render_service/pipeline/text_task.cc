@@ -17,6 +17,8 @@ namespace {
 
 // How long a step lays out, besides its last window of characters.
 constexpr std::chrono::milliseconds kStepTime{1};
+// How much a step checks: a millisecond of the slowest script.
+constexpr size_t kStepBytes = 1 << 20;
 
 bool IsOnGrid(const RenderProfile& profile) { return profile.to_grid == ToGrid::kPad; }
 
@@ -41,11 +43,11 @@ uint64_t MaxTokens(const RenderProfile& profile, const PageSize& least, const Pa
 }  // namespace
 
 TextTask::TextTask(std::string bytes, TextTaskOptions options)
-    : bytes_(std::move(bytes)), options_(std::move(options)) {}
+    : options_(std::move(options)), check_(std::move(bytes), options_.lenient_utf8) {}
 
 absl::StatusOr<RenderEvent> TextTask::Step(WorkerTools& tools) {
   if (!source_) {
-    GLYPH_RETURN_IF_ERROR(Validate());
+    GLYPH_RETURN_IF_ERROR(Check());
     return RenderEvent();
   }
   GLYPH_ASSIGN_OR_RETURN(FontTools * font,
@@ -55,8 +57,10 @@ absl::StatusOr<RenderEvent> TextTask::Step(WorkerTools& tools) {
   return Advance(*font);
 }
 
-absl::Status TextTask::Validate() {
-  GLYPH_ASSIGN_OR_RETURN(source_, SourceText::Create(std::move(bytes_), options_.lenient_utf8));
+absl::Status TextTask::Check() {
+  GLYPH_ASSIGN_OR_RETURN(const bool is_checked, check_.Advance(kStepBytes));
+  if (!is_checked) return absl::OkStatus();
+  source_ = std::move(check_).Take();
   layout_.emplace(*source_, options_.profile->profile,
                   LayoutOptions{.max_pages = options_.max_pages,
                                 .num_pages = IsCropped(options_.profile->profile) ? 1u : 0u});

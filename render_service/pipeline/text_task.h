@@ -37,7 +37,8 @@ class TextTask : public RenderTask {
   absl::StatusOr<RenderEvent> Step(WorkerTools& tools) override;
 
  private:
-  absl::Status Validate();
+  // One piece of the text; begins the layout after the last.
+  absl::Status Check();
   // One slice of layout; brings the plan when it ends the count.
   absl::StatusOr<RenderEvent> Advance(FontTools& tools);
   RenderPlan MakePlan();
@@ -46,9 +47,9 @@ class TextTask : public RenderTask {
   absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
 
-  std::string bytes_;  // until validated
   const TextTaskOptions options_;
-  std::optional<SourceText> source_;
+  SourceCheck check_;
+  std::optional<SourceText> source_;  // once it is checked
   std::optional<DocumentLayout> layout_;
   std::optional<uint32_t> num_pages_;  // once they are counted
   struct InkBounds {

@@ -26,12 +26,31 @@ class SourceText {
   uint64_t num_replaced_bytes() const { return num_replaced_bytes_; }  // 0 unless lenient
 
  private:
+  friend class SourceCheck;
   explicit SourceText(std::string bytes) : bytes_(std::move(bytes)) {}
 
   std::string bytes_;
   size_t content_begin_ = 0;
   uint64_t num_characters_ = 0;
   uint64_t num_replaced_bytes_ = 0;
+};
+
+// Makes a SourceText in steps, so that a large document does not hold its thread.
+class SourceCheck {
+ public:
+  SourceCheck(std::string bytes, bool lenient) : text_(std::move(bytes)), lenient_(lenient) {}
+
+  // Checks `max_bytes` more; true at the end of the document. Errors as SourceText::Create, after
+  // which no call follows.
+  absl::StatusOr<bool> Advance(size_t max_bytes);
+
+  // What has been checked to its end.
+  SourceText Take() && { return std::move(text_); }
+
+ private:
+  SourceText text_;
+  const bool lenient_;
+  size_t num_checked_ = 0;  // bytes
 };
 
 }  // namespace glyph::render

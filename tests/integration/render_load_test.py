@@ -99,10 +99,6 @@ class RenderLoadTest(unittest.TestCase):
             list(threads.map(lambda i: mixed_document(renderer, i), documents))
 
     def test_memory_stays(self):
-        # glibc keeps what is freed, megabytes more or less: large blocks go back at once, so that what
-        # stays is what is held.
-        os.environ["MALLOC_MMAP_THRESHOLD_"] = str(256 << 10)
-        self.addCleanup(os.environ.pop, "MALLOC_MMAP_THRESHOLD_")
         service = self.start()
         renderer = Renderer(service)
         self.draw_at_once(renderer, range(NUM_WARM_UP))

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "proto/base/heap.h"
 #include "proto/base/logging.h"
 #include "render_service/pipeline/image_task.h"
 #include "render_service/pipeline/text_task.h"
@@ -196,6 +197,7 @@ TEST(RenderLoadBench, TellsHowLongStepsAre) {
 }
 
 TEST(RenderLoadBench, TellsHowLongClientsWait) {
+  base::SetUpHeapForPages();
   ASSERT_TRUE(base::OpenLog("/dev/null").ok());
   RenderTestServer server(2);
   FirstPage(server, "English, 20 kB", Repeated(kEnglish, 20000), kIsLong ? 33 : 5);

@@ -39,6 +39,30 @@ TEST(SourceTextTest, CountsScalarValues) {
   EXPECT_EQ(text->num_replaced_bytes(), 0u);
 }
 
+TEST(SourceTextTest, IsTheSameWhereverStepsEnd) {
+  const std::string text =
+      "\xEF\xBB\xBF"
+      "a\xE4\xB8\xAD\xF0\x9F\x98\x80\x80\xF0\x9F\x98z\xE4\xB8";
+  const SourceText whole = SourceText::Create(text, /*lenient=*/true).value();
+  for (size_t step = 1; step <= text.size(); ++step) {
+    SourceCheck check(text, /*lenient=*/true);
+    size_t num_steps = 1;
+    while (!check.Advance(step).value()) ++num_steps;
+    EXPECT_LE(num_steps, (text.size() + step - 1) / step) << step;
+    EXPECT_TRUE(num_steps > 1 || step > text.size() / 2) << step;
+    const SourceText stepped = std::move(check).Take();
+    EXPECT_EQ(stepped.bytes(), text);
+    EXPECT_EQ(stepped.content_begin(), whole.content_begin()) << step;
+    EXPECT_EQ(stepped.num_characters(), whole.num_characters()) << step;
+    EXPECT_EQ(stepped.num_replaced_bytes(), whole.num_replaced_bytes()) << step;
+
+    SourceCheck strict(text, /*lenient=*/false);
+    absl::StatusOr<bool> last = strict.Advance(step);
+    while (last.ok()) last = strict.Advance(step);
+    EXPECT_EQ(last.status(), SourceText::Create(text, /*lenient=*/false).status()) << step;
+  }
+}
+
 TEST(SourceTextTest, BeginsAfterAByteOrderMark) {
   EXPECT_EQ(SourceText::Create("\xEF\xBB\xBFx", false)->content_begin(), 3u);
   EXPECT_EQ(SourceText::Create("x\xEF\xBB\xBF", false)->content_begin(), 0u);
