@@ -109,7 +109,7 @@ void TakeBody(std::string& bytes, WireAnswer& answer) {
 }
 
 void CheckError(const WireAnswer& answer) {
-  constexpr int kStatuses[] = {400, 401, 403, 404, 405, 413, 415, 429, 431};
+  constexpr int kStatuses[] = {400, 401, 403, 404, 405, 413, 415, 429, 431, 501};
   GLYPH_CHECK(std::count(std::begin(kStatuses), std::end(kStatuses), answer.status) == 1);
   const absl::StatusOr<nlohmann::json> body = base::ParseJson(answer.body);
   GLYPH_CHECK(body.ok() && body->contains("error"));
