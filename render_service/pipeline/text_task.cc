@@ -17,6 +17,9 @@ namespace {
 
 // How long a step lays out, besides its last window of characters.
 constexpr std::chrono::milliseconds kStepTime{1};
+// Glyphs of a document that is cropped and not laid out twice, as its pages are kept until they are
+// drawn; 512 KiB.
+constexpr size_t kMaxKeptGlyphs = 1 << 16;
 // How much a step checks: a millisecond of the slowest script.
 constexpr size_t kStepBytes = 1 << 20;
 
@@ -63,7 +66,8 @@ absl::Status TextTask::Check() {
   source_ = std::move(check_).Take();
   layout_.emplace(*source_, options_.profile->profile,
                   LayoutOptions{.max_pages = options_.max_pages,
-                                .num_pages = IsCropped(options_.profile->profile) ? 1u : 0u});
+                                .num_pages = IsCropped(options_.profile->profile) ? 1u : 0u,
+                                .has_clusters = options_.has_clusters});
   return absl::OkStatus();
 }
 
@@ -85,16 +89,29 @@ absl::StatusOr<RenderEvent> TextTask::Advance(FontTools& tools) {
   }
   const RenderPlan plan = MakePlan();
   num_pages_ = plan.max_pages;
-  is_laid_out_ = plan.max_pages == 0 || options_.plan_only;
-  if (is_laid_out_) {
+  if (plan.max_pages == 0 || options_.plan_only) {
+    is_laid_out_ = true;
     layout_->pages().clear();
   } else {
-    layout_.emplace(*source_, options_.profile->profile,
-                    LayoutOptions{.max_pages = plan.max_pages,
-                                  .num_pages = plan.max_pages,
-                                  .has_clusters = options_.has_clusters});
+    BeginPages();
   }
   return RenderEvent(plan);
+}
+
+void TextTask::BeginPages() {
+  const RenderProfile& profile = options_.profile->profile;
+  if (!has_kept_pages_) {
+    layout_.emplace(*source_, profile,
+                    LayoutOptions{.max_pages = *num_pages_,
+                                  .num_pages = *num_pages_,
+                                  .has_clusters = options_.has_clusters});
+    return;
+  }
+  is_laid_out_ = true;
+  std::vector<PageLayout>& pages = layout_->pages();
+  for (size_t i = 0; i < pages.size(); ++i) {
+    pages[i].height_px = profile.PageHeight(pages[i].num_rows, i, pages.size());
+  }
 }
 
 RenderPlan TextTask::MakePlan() {
@@ -122,15 +139,23 @@ RenderPlan TextTask::MakePlan() {
 
 void TextTask::MeasurePages(GlyphMasks& masks) {
   std::vector<PageLayout>& pages = layout_->pages();
+  const size_t num_measured = inks_.size();
   while (inks_.size() < pages.size()) {
-    PageLayout& page = pages[inks_.size()];
+    const PageLayout& page = pages[inks_.size()];
     // Glyphs that overlap make more ink than each of them, but not where none of them is.
     const auto least = MeasureInk(page, LeastInk(options_.profile->profile), masks);
     const auto most = MeasureInk(page, 1, masks);
     inks_.push_back({least.value_or(PageInk()), most.value_or(PageInk{kMaxSidePx, kMaxSidePx})});
-    page.glyphs = {};
-    page.boxes = {};
-    page.lines = {};
+    num_glyphs_ += page.glyphs.size();
+  }
+  const size_t first_kept = has_kept_pages_ ? 0 : num_measured;
+  has_kept_pages_ = num_glyphs_ <= kMaxKeptGlyphs;
+  if (has_kept_pages_) return;
+  for (size_t i = first_kept; i < pages.size(); ++i) {
+    pages[i].glyphs = {};
+    pages[i].boxes = {};
+    pages[i].lines = {};
+    pages[i].clusters = {};
   }
 }
 

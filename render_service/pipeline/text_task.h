@@ -42,7 +42,9 @@ class TextTask : public RenderTask {
   // One slice of layout; brings the plan when it ends the count.
   absl::StatusOr<RenderEvent> Advance(FontTools& tools);
   RenderPlan MakePlan();
-  // Notes the ink of the pages counted last, and drops their glyphs.
+  // Lays out again what has been counted, unless the count kept its pages.
+  void BeginPages();
+  // Notes the ink of the pages counted last, and drops what is on them unless they are few.
   void MeasurePages(GlyphMasks& masks);
   absl::StatusOr<RenderEvent> DrawNextPage(FontTools& tools);
   RenderSummary Summarize() const;
@@ -57,6 +59,8 @@ class TextTask : public RenderTask {
     PageInk most;
   };
   std::vector<InkBounds> inks_;  // of all pages, where they are cropped
+  size_t num_glyphs_ = 0;        // on the pages whose ink is noted
+  bool has_kept_pages_ = false;  // all counted pages have their glyphs
   bool is_laid_out_ = false;
   uint32_t next_page_ = 0;
 };

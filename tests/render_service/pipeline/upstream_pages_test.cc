@@ -37,7 +37,7 @@ class UpstreamPagesTest : public ::testing::Test {
   }
 
   std::vector<RenderedPage> Draw(const std::string& text) {
-    TextTask task(text, {.profile = profile_, .max_pages = 256});
+    TextTask task(text, {.profile = profile_, .max_pages = 256, .has_clusters = true});
     std::vector<RenderedPage> pages;
     while (true) {
       RenderEvent event = task.Step(tools_).value();
@@ -157,6 +157,25 @@ TEST_F(UpstreamPagesTest, HaveAKeyForEachCropOfALayout) {
   EXPECT_EQ(pages[0].key, pages[1].key);
   EXPECT_LT(pages[2].height_px, pages[1].height_px);
   EXPECT_NE(pages[2].key, pages[1].key);
+}
+
+// A text of up to 65,536 glyphs is laid out once, a longer one is counted first.
+TEST_F(UpstreamPagesTest, AreTheSameWhetherTheyAreKeptOrLaidOutAgain) {
+  std::string text;
+  for (int i = 0; text.size() < 70'000; ++i) text += "line_" + std::to_string(i * i) + "\n";
+  const std::vector<RenderedPage> kept = Draw(text.substr(0, 60'000));
+  ExpectPlanned(kept);
+  const std::vector<RenderedPage> again = Draw(text);
+  ExpectPlanned(again);
+  ASSERT_GT(kept.size(), 3u);
+  ASSERT_GT(again.size(), kept.size());
+  for (size_t i = 0; i + 1 < kept.size(); ++i) {
+    EXPECT_EQ(kept[i].height_px, again[i].height_px) << i;
+    EXPECT_EQ(kept[i].pixels, again[i].pixels) << i;
+    EXPECT_EQ(kept[i].key, again[i].key) << i;
+    EXPECT_EQ(kept[i].clusters.size(), again[i].clusters.size()) << i;
+    EXPECT_FALSE(kept[i].clusters.empty()) << i;
+  }
 }
 
 TEST_F(UpstreamPagesTest, AreNotBlank) {
