@@ -14,7 +14,8 @@ constexpr char32_t kBoxBit = 1U << 31;
 constexpr char32_t kRtlBit = 1U << 30;
 constexpr char32_t kHeadingBit = 1U << 29;
 
-// Where UAX 14 lets a line begin, before scripts have their say: 1 or 0 of each character.
+// Where UAX 14 lets a line begin: 1 or 0 of each character. Scripts that know better, those broken
+// by dictionary, have no units.
 void FindBreaks(const DisplayText& text, std::vector<uint8_t>& out) {
   std::vector<PangoLogAttr> attributes(text.characters.size() + 1);
   pango_default_break(text.utf8.data(), static_cast<int>(text.utf8.size()), nullptr,
@@ -37,7 +38,7 @@ void UnitShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph,
       AppendPlain(text, unit, out);
       continue;
     }
-    const Alone& alone = Find(text, unit, {level > 0, paragraph.is_heading});
+    const ShapedText& alone = Find(text, unit, {level > 0, paragraph.is_heading});
     if (!HasLevels(alone, unit)) return shaper_.Shape(text, paragraph, out);
     Append(alone, unit, out);
   }
@@ -73,8 +74,8 @@ void UnitShaper::AppendPlain(const DisplayText& text, const ShapingUnit& unit,
   }
 }
 
-const UnitShaper::Alone& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit,
-                                          const ParagraphStyle& paragraph) {
+const ShapedText& UnitShaper::Find(const DisplayText& text, const ShapingUnit& unit,
+                                   const ParagraphStyle& paragraph) {
   const size_t num_characters = unit.end - unit.begin;
   if (num_characters > kMaxUnitKept) {
     ShapeAlone(text, unit, paragraph, unkept_);
@@ -93,13 +94,13 @@ const UnitShaper::Alone& UnitShaper::Find(const DisplayText& text, const Shaping
     num_kept_ = 0;
   }
   num_kept_ += num_characters;
-  Alone& kept = kept_[key_];
+  ShapedText& kept = kept_[key_];
   ShapeAlone(text, unit, paragraph, kept);
   return kept;
 }
 
 void UnitShaper::ShapeAlone(const DisplayText& text, const ShapingUnit& unit,
-                            const ParagraphStyle& paragraph, Alone& out) {
+                            const ParagraphStyle& paragraph, ShapedText& out) {
   const auto characters = text.characters.begin();
   alone_text_.characters.assign(characters + unit.begin, characters + unit.end);
   const uint32_t utf8_begin = alone_text_.characters[0].utf8_begin;
@@ -107,17 +108,11 @@ void UnitShaper::ShapeAlone(const DisplayText& text, const ShapingUnit& unit,
       unit.end < text.characters.size() ? text.characters[unit.end].utf8_begin : text.utf8.size();
   alone_text_.utf8.assign(text.utf8, utf8_begin, utf8_end - utf8_begin);
   for (DisplayCharacter& character : alone_text_.characters) character.utf8_begin -= utf8_begin;
-  shaper_.Shape(alone_text_, paragraph, out.shaped);
-  std::vector<uint8_t> breaks;
-  FindBreaks(alone_text_, breaks);
-  out.is_tailored.clear();
-  for (const ShapedCluster& cluster : out.shaped.clusters) {
-    out.is_tailored.push_back(cluster.can_break_before != (breaks[cluster.first_character] != 0));
-  }
+  shaper_.Shape(alone_text_, paragraph, out);
 }
 
-bool UnitShaper::HasLevels(const Alone& alone, const ShapingUnit& unit) const {
-  for (const ShapedCluster& cluster : alone.shaped.clusters) {
+bool UnitShaper::HasLevels(const ShapedText& alone, const ShapingUnit& unit) const {
+  for (const ShapedCluster& cluster : alone.clusters) {
     for (uint32_t i = cluster.first_character; i < cluster.end_character; ++i) {
       if (levels_[unit.begin + i] != cluster.bidi_level) return false;
     }
@@ -125,19 +120,16 @@ bool UnitShaper::HasLevels(const Alone& alone, const ShapingUnit& unit) const {
   return true;
 }
 
-void UnitShaper::Append(const Alone& alone, const ShapingUnit& unit, ShapedText& out) const {
-  const std::vector<ShapedGlyph>& glyphs = alone.shaped.glyphs;
+void UnitShaper::Append(const ShapedText& alone, const ShapingUnit& unit, ShapedText& out) const {
+  const std::vector<ShapedGlyph>& glyphs = alone.glyphs;
   const auto first_glyph = static_cast<uint32_t>(out.glyphs.size());
   out.glyphs.insert(out.glyphs.end(), glyphs.begin(), glyphs.end());
-  for (size_t i = 0; i < alone.shaped.clusters.size(); ++i) {
-    ShapedCluster cluster = alone.shaped.clusters[i];
+  for (ShapedCluster cluster : alone.clusters) {
     cluster.first_character += unit.begin;
     cluster.end_character += unit.begin;
     cluster.first_glyph += first_glyph;
     cluster.end_glyph += first_glyph;
-    if (alone.is_tailored[i] == 0 || i == 0) {
-      cluster.can_break_before = can_break_before_[cluster.first_character] != 0;
-    }
+    cluster.can_break_before = can_break_before_[cluster.first_character] != 0;
     out.clusters.push_back(cluster);
   }
 }

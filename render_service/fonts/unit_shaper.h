@@ -28,28 +28,22 @@ class UnitShaper : public Shaper {
   void Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) override;
 
  private:
-  // A unit as it is alone, offsets counting from its begin.
-  struct Alone {
-    ShapedText shaped;
-    // Of its clusters: 1 where the script decides about a line break, not the text around.
-    std::vector<uint8_t> is_tailored;
-  };
-
   // Fills can_break_before_ and levels_.
   void Analyze(const DisplayText& text, bool is_rtl);
   void AppendPlain(const DisplayText& text, const ShapingUnit& unit, ShapedText& out) const;
-  const Alone& Find(const DisplayText& text, const ShapingUnit& unit,
-                    const ParagraphStyle& paragraph);
+  // A unit as it is alone, offsets counting from its begin.
+  const ShapedText& Find(const DisplayText& text, const ShapingUnit& unit,
+                         const ParagraphStyle& paragraph);
   void ShapeAlone(const DisplayText& text, const ShapingUnit& unit, const ParagraphStyle& paragraph,
-                  Alone& out);
+                  ShapedText& out);
   // Whether the directions of `unit` are those that it has in the text.
-  bool HasLevels(const Alone& alone, const ShapingUnit& unit) const;
-  void Append(const Alone& alone, const ShapingUnit& unit, ShapedText& out) const;
+  bool HasLevels(const ShapedText& alone, const ShapingUnit& unit) const;
+  void Append(const ShapedText& alone, const ShapingUnit& unit, ShapedText& out) const;
 
   TextShaper& shaper_;
   GlyphTable& glyphs_;
   ShapingUnits cutter_;
-  absl::flat_hash_map<std::u32string, Alone> kept_;
+  absl::flat_hash_map<std::u32string, ShapedText> kept_;
   size_t num_kept_ = 0;  // characters
 
   // Of the text being shaped; members, so that their memory is reused.
@@ -58,7 +52,7 @@ class UnitShaper : public Shaper {
   std::vector<uint8_t> can_break_before_;  // 0 or 1
   std::u32string key_;
   DisplayText alone_text_;
-  Alone unkept_;
+  ShapedText unkept_;
 };
 
 }  // namespace glyph::render
