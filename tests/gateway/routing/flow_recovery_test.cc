@@ -203,6 +203,38 @@ TEST_F(FlowRecoveryTest, SurvivesABreakOfTheResumption) {
   EXPECT_EQ(Text(), "abc");
 }
 
+TEST_F(FlowRecoveryTest, ChargesForAResumedAnswerOnce) {
+  KeyMetrics key_metrics(registry_);
+  const auto alice = std::make_shared<KeyAccount>(
+      "alice", KeyLimits{.tokens_per_minute = 100}, [] { return SteadyTime(); }, key_metrics);
+  v1::AskRequest request = TextRequest();
+  request.set_request_id("id");
+  flow_ = DocumentFlow::Create(Services(), request, UpstreamCall(deadline_, "", alice), sink_);
+  flow_->Start();
+  v1::GenerateResponse admitted;
+  admitted.mutable_admitted()->set_greedy(true);
+  admitted.mutable_admitted()->set_reserved_tokens(60);
+  generate().Send(admitted);
+  SendTokens({{1, "a"}, {2, "b"}});
+  generate().End(kGone);
+  Wait();
+  admitted.mutable_admitted()->set_reserved_tokens(61);  // the prompt and what was said
+  generate().Send(admitted);
+  SendTokens({{2, "b"}, {3, "c"}});
+  v1::GenerateResponse finished;
+  finished.mutable_finished()->set_reason(v1::FINISH_REASON_STOP);
+  finished.mutable_finished()->set_prompt_tokens(60);
+  finished.mutable_finished()->set_output_tokens(3);
+  generate().Send(finished);
+  generate().End(absl::OkStatus());
+
+  ASSERT_EQ(Text(), "abc");
+  alice->SpendTokens(100 - 63 - 1);
+  EXPECT_TRUE(alice->Begin().ok());  // 1 left
+  alice->SpendTokens(1);
+  EXPECT_FALSE(alice->Begin().ok());
+}
+
 TEST_F(FlowRecoveryTest, EndsWhenTheModelDoesNotRepeatItself) {
   Ask(TextRequest());
   SendAdmitted(true);
