@@ -45,7 +45,7 @@ void FaceChooser::Choose(const DisplayText& text, std::vector<FaceRun>& runs) co
   const std::vector<DisplayCharacter>& characters = text.characters;
   for (size_t begin = 0, end = 0; begin < characters.size(); begin = end) {
     end = begin + 1;
-    while (end < characters.size() && Extends(characters[end])) ++end;
+    while (!characters[begin].is_box && end < characters.size() && Extends(characters[end])) ++end;
     const uint32_t face = FaceFor(text, begin, end);
     if (!runs.empty() && runs.back().face == face) continue;
     runs.push_back({characters[begin].utf8_begin, face});

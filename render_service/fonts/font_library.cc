@@ -46,7 +46,7 @@ absl::StatusOr<FontFile> OpenFont(const std::string& path, std::shared_ptr<FcCon
   if (!FcConfigAppFontAddFile(config.get(), reinterpret_cast<const FcChar8*>(path.c_str()))) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a font file"));
   }
-  return FontFile{path, *digest, std::move(config)};
+  return FontFile{*digest, std::move(config)};
 }
 
 }  // namespace

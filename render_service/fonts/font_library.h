@@ -14,7 +14,6 @@ namespace glyph::render {
 
 // One font file of a library.
 struct FontFile {
-  std::string path;
   base::Sha256Digest digest;  // over the file's bytes
   // Holds nothing but the library's faces, so that no other font, alias or rule of the machine can
   // change a page. Never null.

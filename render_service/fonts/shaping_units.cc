@@ -24,6 +24,8 @@ bool IsRightToLeft(UChar32 c) {
   }
 }
 
+constexpr int kMaxJoined = 16;
+
 }  // namespace
 
 uint16_t ShapingUnits::Learn(char32_t code_point) {
@@ -107,7 +109,8 @@ bool ShapingUnits::Cut(const DisplayText& text, std::vector<ShapingUnit>& units)
     units.push_back({.begin = static_cast<uint32_t>(begin)});
     states_.push_back(Continue({}, begin, end));
     // One with the units before it, up to one that tells its script, or to all of the text.
-    while (states_.back().depends_on_left && units.size() > 1) {
+    for (int i = 0; states_.back().depends_on_left && units.size() > 1; ++i) {
+      if (i == kMaxJoined) return false;  // each goes over all joined before
       units.pop_back();
       states_.pop_back();
       states_.back() = Continue(states_.back(), units.back().end, end);

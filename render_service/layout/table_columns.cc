@@ -13,14 +13,16 @@ TableColumns::TableColumns(std::string_view source, const StructuredLine& first,
   DisplayText text;
   ShapedText shaped;
   std::optional<StructuredLine> line = first;
+  size_t num_characters = 0;
   for (int row = 0; row < kMaxRows && line && IsTableRow(line->kind); ++row) {
-    if (row > 0 && line->begins_block) break;
+    if (row > 0 && (line->begins_block || num_characters >= kMaxCharacters)) break;
     if (line->kind == LineKind::kTableDelimiter) {
       alignments_ = ParseDelimiterRow(
           source.substr(line->content_begin, line->hard.end - line->content_begin));
     }
     const size_t end = FillDisplayText(source, line->content_begin, line->hard.end,
                                        kMaxRowCharacters, joiners, text);
+    num_characters += text.characters.size();
     if (end == line->hard.end) {
       shaper.Shape(text, {}, shaped);
       const std::vector<Cell> cells = Measure(source, *line, text, shaped);

@@ -13,9 +13,11 @@ namespace glyph::render {
 // `gap_px`; a cell wider than its column pushes those after it. Not thread-safe.
 class TableColumns {
  public:
-  // Rows measured of a table; those after them are set in the same columns.
+  // Rows measured of a table, and about how many display characters of them, so that a table takes
+  // no longer than other text; those after them are set in the same columns.
   static constexpr int kMaxRows = 128;
-  // Display characters of a row that is aligned.
+  static constexpr size_t kMaxCharacters = 4096;
+  // Display characters of a row that is measured.
   static constexpr size_t kMaxRowCharacters = 512;
 
   // No columns: Align does nothing.

@@ -17,11 +17,11 @@ namespace {
 
 // How long a step lays out, besides its last window of characters.
 constexpr std::chrono::milliseconds kStepTime{1};
-// Glyphs of a document that is cropped and not laid out twice, as its pages are kept until they are
-// drawn; 512 KiB.
-constexpr size_t kMaxKeptGlyphs = 1 << 16;
-// How much a step checks: a millisecond of the slowest script.
-constexpr size_t kStepBytes = 1 << 20;
+// Glyphs, boxes, lines and clusters of a document that is cropped and not laid out twice, as its
+// pages are kept until they are drawn; about 1 MiB.
+constexpr size_t kMaxKept = 1 << 16;
+// How much a step checks: milliseconds where no byte is valid.
+constexpr size_t kStepBytes = 256 << 10;
 
 bool IsOnGrid(const RenderProfile& profile) { return profile.to_grid == ToGrid::kPad; }
 
@@ -139,17 +139,19 @@ RenderPlan TextTask::MakePlan() {
 
 void TextTask::MeasurePages(GlyphMasks& masks) {
   std::vector<PageLayout>& pages = layout_->pages();
+  const uint8_t least_ink = LeastInk(options_.profile->profile);
   const size_t num_measured = inks_.size();
   while (inks_.size() < pages.size()) {
     const PageLayout& page = pages[inks_.size()];
     // Glyphs that overlap make more ink than each of them, but not where none of them is.
-    const auto least = MeasureInk(page, LeastInk(options_.profile->profile), masks);
-    const auto most = MeasureInk(page, 1, masks);
+    const auto least = MeasureInk(page, least_ink, masks);
+    const auto most = least_ink == 1 ? least : MeasureInk(page, 1, masks);
     inks_.push_back({least.value_or(PageInk()), most.value_or(PageInk{kMaxSidePx, kMaxSidePx})});
-    num_glyphs_ += page.glyphs.size();
+    num_placed_ +=
+        page.glyphs.size() + page.boxes.size() + page.lines.size() + page.clusters.size();
   }
   const size_t first_kept = has_kept_pages_ ? 0 : num_measured;
-  has_kept_pages_ = num_glyphs_ <= kMaxKeptGlyphs;
+  has_kept_pages_ = num_placed_ <= kMaxKept;
   if (has_kept_pages_) return;
   for (size_t i = first_kept; i < pages.size(); ++i) {
     pages[i].glyphs = {};

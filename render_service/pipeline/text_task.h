@@ -59,8 +59,8 @@ class TextTask : public RenderTask {
     PageInk most;
   };
   std::vector<InkBounds> inks_;  // of all pages, where they are cropped
-  size_t num_glyphs_ = 0;        // on the pages whose ink is noted
-  bool has_kept_pages_ = false;  // all counted pages have their glyphs
+  size_t num_placed_ = 0;        // glyphs and the like on the pages whose ink is noted
+  bool has_kept_pages_ = false;  // all counted pages have them
   bool is_laid_out_ = false;
   uint32_t next_page_ = 0;
 };

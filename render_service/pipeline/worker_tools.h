@@ -24,7 +24,7 @@ struct FontTools {
 // one thread. Not thread-safe.
 class WorkerTools {
  public:
-  static constexpr size_t kMaxFonts = 4;
+  static constexpr size_t kMaxFonts = 8;  // more than the shipped profiles have
 
   // The tools of the font of `profile`, or of its han_font, valid until the next call.
   // INVALID_ARGUMENT (PROFILE_INVALID) when the font file has no such face.

@@ -17,8 +17,10 @@ namespace {
 FontStyle Style() {
   FontStyle style = {"Noto Sans CJK SC", "NotoSansCJK-Regular.ttc", 2, 14,
                      "kern=0,liga=0,clig=0,calt=0,dlig=0,ccmp=0,locl=0"};
-  for (const char* script : {"", "Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil", "Telugu",
-                             "Malayalam", "Thai", "Myanmar", "Khmer", "Math", "Symbols2"}) {
+  for (const char* script :
+       {"",          "Arabic",  "Hebrew",  "Devanagari", "Bengali",  "Tamil",    "Telugu",
+        "Malayalam", "Thai",    "Myanmar", "Khmer",      "Gurmukhi", "Gujarati", "Oriya",
+        "Kannada",   "Sinhala", "Lao",     "Georgian",   "Ethiopic", "Math",     "Symbols2"}) {
     const std::string name(script);
     style.fallback.push_back(
         {"Noto Sans" + (name.empty() ? "" : " " + name), "NotoSans" + name + "-Regular.ttf", 0});
@@ -55,12 +57,14 @@ class RandomWords {
     char32_t last;
   };
   static constexpr Range kScripts[] = {
-      {'a', 'z'},       {0xC0, 0x24F},      {0x370, 0x3FF},    {0x400, 0x4FF},   {0x531, 0x586},
-      {0x5D0, 0x5EA},   {0x591, 0x5EA},     {0x620, 0x64A},    {0x600, 0x6FF},   {0x671, 0x6D3},
-      {0x900, 0x97F},   {0x905, 0x939},     {0x980, 0x9FF},    {0xB80, 0xBFF},   {0xC00, 0xC7F},
-      {0xD00, 0xD7F},   {0xE01, 0xE5B},     {0x1000, 0x109F},  {0x1780, 0x17F9}, {0x1100, 0x11FF},
-      {0xAC00, 0xD7A3}, {0x3041, 0x30FF},   {0x4E00, 0x9FFF},  {0x4E00, 0x9FFF}, {0x2190, 0x2BFF},
-      {0x27C0, 0x29FF}, {0x1D400, 0x1D7FF}, {0x1F300, 0x1F6FF}};
+      {'a', 'z'},       {0xC0, 0x24F},      {0x370, 0x3FF},     {0x400, 0x4FF},   {0x531, 0x586},
+      {0x5D0, 0x5EA},   {0x591, 0x5EA},     {0x620, 0x64A},     {0x600, 0x6FF},   {0x671, 0x6D3},
+      {0x900, 0x97F},   {0x905, 0x939},     {0x980, 0x9FF},     {0xB80, 0xBFF},   {0xC00, 0xC7F},
+      {0xD00, 0xD7F},   {0xE01, 0xE5B},     {0x1000, 0x109F},   {0x1780, 0x17F9}, {0x1100, 0x11FF},
+      {0xAC00, 0xD7A3}, {0x3041, 0x30FF},   {0x4E00, 0x9FFF},   {0x4E00, 0x9FFF}, {0x2190, 0x2BFF},
+      {0x27C0, 0x29FF}, {0x1D400, 0x1D7FF}, {0x1F300, 0x1F6FF}, {0xA00, 0xA7F},   {0xA80, 0xAFF},
+      {0xB00, 0xB7F},   {0xC80, 0xCFF},     {0xD80, 0xDFF},     {0xE80, 0xEFF},   {0xF00, 0xFFF},
+      {0x10A0, 0x10FF}, {0x1200, 0x137F}};
   static constexpr Range kOthers[] = {
       {'!', '@'},     {'[', '`'},       {'{', '~'},       {'0', '9'},       {'(', ')'},
       {0x300, 0x36F}, {0x2010, 0x205E}, {0x3001, 0x3011}, {0x964, 0x965},   {0x660, 0x669},
@@ -135,6 +139,22 @@ TEST_F(UnitShaperTest, SeesDigitsAfterMarksFromRightToLeft) {
                            "9 \u0628\u065C", "\u0628a\u065C 9", "\u06F1 9", "\u0628\u06F1 9"}) {
     ExpectSame(text, {}, learned);
     ExpectSame(text, {.is_rtl = true}, learned);
+  }
+}
+
+// Each joining goes over all that is joined, so a window of them goes through Pango whole.
+TEST_F(UnitShaperTest, JoinsSixteenUnitsAndNoMore) {
+  ShapingUnits cutter(learned_.glyphs);
+  for (const auto& [num_ones, is_cut] : {std::pair{16, true}, {17, true}, {18, false}}) {
+    std::string source;
+    for (int i = 0; i < num_ones; ++i) source += "1 ";
+    source += "\U0001F600";
+    DisplayText text;
+    FillDisplayText(source, 0, source.size(), 4096, Joiners::kShaped, text);
+    std::vector<ShapingUnit> units;
+    EXPECT_EQ(cutter.Cut(text, units), is_cut) << num_ones;
+    EXPECT_TRUE(!is_cut || units.size() == 1) << num_ones;
+    ExpectSame(source, {}, learned_);
   }
 }
 

@@ -23,8 +23,7 @@ GoldenPages::GoldenPages() {
   std::string fingerprint, hash;
   file >> fingerprint;
   EXPECT_EQ(fingerprint, base::ToHex(BuildFingerprint()))
-      << kPath
-      << " is of other versions of FreeType, HarfBuzz, Pango or Cairo; README.md, \"Goldens\"";
+      << kPath << " is of other versions of the libraries that draw; README.md, \"Goldens\"";
   for (int first = 0; file >> first >> hash;) hashes_[first] = hash;
 }
 
