@@ -50,8 +50,10 @@ void AddOptions(CLI::App& app, glyph::gateway::GatewayOptions& options) {
   AddSeconds(app, "--restart-grace", options.restart_grace,
              "seconds the gateway stays ready while a service restarts");
   AddSeconds(app, "--drain-s", options.drain, "seconds open requests have to end after SIGTERM");
-  app.add_flag("--insecure", options.insecure,
-               "listen on other than loopback addresses although nothing authenticates clients");
+  app.add_flag(
+      "--insecure", options.insecure,
+      "listen on other than loopback addresses although nothing authenticates clients, or, with "
+      "--key-file, those of /metrics");
 }
 
 int ExitCode(const absl::Status& status) {

@@ -29,9 +29,6 @@ absl::StatusOr<v1::AskPart> ReadPart(const AskOptions::Input& input) {
 
 absl::StatusOr<v1::AskRequest> BuildAskRequest(const AskOptions& options) {
   GLYPH_RETURN_IF_ERROR(CheckUtf8(options.question, "question"));
-  for (const std::string& stop : options.generation.stop()) {
-    GLYPH_RETURN_IF_ERROR(CheckUtf8(stop, "stop"));
-  }
   v1::AskRequest request;
   for (const AskOptions::Input& input : options.inputs) {
     GLYPH_ASSIGN_OR_RETURN(*request.add_parts(), ReadPart(input));

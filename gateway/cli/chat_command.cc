@@ -38,6 +38,10 @@ class Chat {
         stub_(Connect(options.server, options.api_key)) {}
 
   absl::Status Attach(const AskOptions::Input& input) {
+    if (input.path == "-") {
+      return rpc::InvalidArgument("STDIN_TAKEN", "",
+                                  "chat reads questions from stdin; name a file");
+    }
     GLYPH_ASSIGN_OR_RETURN(v1::AskPart part, ReadPart(input));
     conversation_.Attach(std::move(part));
     return absl::OkStatus();

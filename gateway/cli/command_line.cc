@@ -103,6 +103,7 @@ void AddGeneration(CLI::App& ask, GenerationOptions& generation) {
            for (const std::string& stop : stops) generation.add_stop(stop);
          },
          "the answer ends before this text; up to 4 times")
+      ->check(CheckUtf8Option)
       ->allow_extra_args(false);
 }
 

@@ -16,6 +16,7 @@
 #include "gateway/cli/json_output.h"
 #include "gateway/cli/model_check.h"
 #include "gateway/cli/terminal.h"
+#include "proto/rpc/error.h"
 
 namespace glyph::gateway::cli {
 namespace {
@@ -24,15 +25,15 @@ using State = Finding::State;
 
 constexpr absl::Duration kTimeout = absl::Seconds(2);
 
-Finding CheckGateway(const std::string& server, const std::string& api_key) {
+// `answers`: there is a gateway, ready or not.
+Finding CheckGateway(const std::string& server, const std::string& api_key, bool& answers) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
   v1::GetStatusResponse status;
-  if (!Connect(server, api_key)->GetStatus(&context, v1::GetStatusRequest(), &status).ok()) {
-    return {
-        "gateway", State::kWarn,
-        absl::StrCat("none answers at ", server, "; start deploy/demo or name it with --server")};
-  }
+  const absl::Status answer = CallStatus(
+      Connect(server, api_key)->GetStatus(&context, v1::GetStatusRequest(), &status), server);
+  answers = rpc::GetErrorDetails(answer).reason != "NO_GATEWAY";
+  if (!answer.ok()) return {"gateway", State::kWarn, std::string(answer.message())};
   for (const v1::ServiceStatus& service : status.services()) {
     if (service.ready()) continue;
     return {"gateway", State::kWarn,
@@ -66,14 +67,12 @@ void PrintJson(const std::vector<Finding>& findings) {
 }  // namespace
 
 int RunDoctor(const DoctorOptions& options) {
-  const Finding gateway = CheckGateway(options.server, options.api_key);
+  bool answers = false;
+  const Finding gateway = CheckGateway(options.server, options.api_key, answers);
   const std::vector<Finding> findings = {
-      CheckDriver("/proc"),
-      CheckMemory("/proc", WeightBytes(options.model)),
-      CheckPorts(gateway.state == State::kOk),
-      CheckFonts(options.font_dir),
-      CheckModel(options.model),
-      gateway,
+      CheckDriver("/proc"),      CheckMemory("/proc", WeightBytes(options.model)),
+      CheckPorts(answers),       CheckFonts(options.font_dir),
+      CheckModel(options.model), gateway,
   };
   if (options.json) PrintJson(findings);
   bool fails = false;

@@ -36,9 +36,11 @@ class Load {
     for (grpc::ClientContext* context : StopBeginning()) context->TryCancel();
   }
 
-  void Begin(grpc::ClientContext* context) {
+  // Whether a call may begin, which Interrupt cancels from then on.
+  bool Begin(grpc::ClientContext* context) {
     const base::MutexLock lock(mutex_);
-    running_.push_back(context);
+    if (!is_interrupted_) running_.push_back(context);
+    return !is_interrupted_;
   }
 
   void End(grpc::ClientContext* context) {
@@ -72,11 +74,13 @@ class Call final : public grpc::ClientReadReactor<v1::AskResponse> {
  public:
   Call(Load& load, Clock::time_point due) : load_(load), due_(due) {}
 
-  void Start(v1::GlyphService::Stub& stub, const v1::AskRequest& request) {
-    load_.Begin(&context_);
+  // False: the load was interrupted, and nothing is begun.
+  bool Start(v1::GlyphService::Stub& stub, const v1::AskRequest& request) {
+    if (!load_.Begin(&context_)) return false;
     stub.async()->Ask(&context_, &request, this);
     StartRead(&event_);
     StartCall();
+    return true;
   }
 
   void OnReadDone(bool ok) override {
@@ -126,8 +130,9 @@ std::vector<CallTimes> RunOpenLoop(v1::GlyphService::Stub& stub, const v1::AskRe
     const std::chrono::duration<double> offset(i / options.requests_per_second);
     const auto due = start + std::chrono::duration_cast<Clock::duration>(offset);
     if (!load.WaitUntil(due)) break;
-    calls.push_back(std::make_unique<Call>(load, due));
-    calls.back()->Start(stub, request);
+    auto call = std::make_unique<Call>(load, due);
+    if (!call->Start(stub, request)) break;
+    calls.push_back(std::move(call));
   }
   load.WaitForEnds();
   std::vector<CallTimes> times;

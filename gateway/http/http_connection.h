@@ -65,7 +65,6 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool AdmitHead();
   void SendContinue();
   void Dispatch();
-  void RunStarter(HttpRequest request);
   void Adopt(std::shared_ptr<HttpCall> call, const std::shared_ptr<ResponseQueue>& queue);
   void ReleaseBody();
   void OpenQueue(ResponseQueue::Options options);

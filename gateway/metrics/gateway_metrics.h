@@ -23,7 +23,7 @@ class GatewayMetrics {
   GatewayMetrics(const GatewayMetrics&) = delete;
   GatewayMetrics& operator=(const GatewayMetrics&) = delete;
 
-  // One call ended, whatever its kind; every call is counted exactly once.
+  // A call that draws, asks or estimates ended; each is counted exactly once.
   void CountRequest(absl::StatusCode outcome);
   // A call to `service` that broke is made again; `resumed`: from where it broke.
   void CountRetry(const std::string& service, bool resumed);

@@ -116,7 +116,6 @@ bool Answer::AddTokens(v1::Tokens tokens) {
   AddTiming(tokens);
   std::map<uint32_t, v1::AskDelta> deltas;  // by sample
   for (const v1::Token& token : tokens.tokens()) {
-    ++num_news_;
     token_ids_.push_back(token.id());
     v1::AskDelta& silent = silent_[token.sample()];
     silent.add_token_ids(token.id());
@@ -131,6 +130,10 @@ bool Answer::AddTokens(v1::Tokens tokens) {
     delta.MergeFrom(silent);
     delta.set_text(std::move(text));
     silent.Clear();
+  }
+  if (token_ids_.size() > most_tokens_) {
+    num_news_ += static_cast<int64_t>(token_ids_.size() - most_tokens_);
+    most_tokens_ = token_ids_.size();
   }
   for (auto& [sample, delta] : deltas) {
     delta.set_sample(sample);

@@ -84,6 +84,7 @@ class Answer {
   std::vector<uint32_t> token_ids_;     // in the order they came, of all samples
   std::optional<uint32_t> repeated_;    // the id that comes next, again
   bool has_text_ = false;
+  size_t most_tokens_ = 0;  // of any try
   int64_t num_news_ = 0;
   // By sample: tokens that wait here, without text, until some comes.
   std::map<uint32_t, v1::AskDelta> silent_;

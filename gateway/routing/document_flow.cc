@@ -186,6 +186,10 @@ void DocumentFlow::ChargeTokens(uint64_t total) {
 }
 
 void DocumentFlow::HandleGenerateDone(const absl::Status& status) {
+  if (finished_ && pages_complete_) {  // whatever becomes of the connection
+    answer_.Finish(*finished_);
+    return End(absl::OkStatus());
+  }
   // The model cuts a call that is not read, and gRPC tells it as a mere cancellation.
   if (was_paused_ && status.code() == absl::StatusCode::kCancelled) return End(SlowReader());
   if (!status.ok()) {
@@ -196,11 +200,7 @@ void DocumentFlow::HandleGenerateDone(const absl::Status& status) {
     const bool is_held = num_retries_ > 0 && absl::IsAlreadyExists(status);
     return UpstreamIsAway(status) || is_held ? TryAgain(error) : End(error);
   }
-  if (!finished_ || !pages_complete_) {
-    return End(ProtocolError(Upstream::kVlm, "the stream ended early"));
-  }
-  answer_.Finish(*finished_);
-  End(absl::OkStatus());
+  End(ProtocolError(Upstream::kVlm, "the stream ended early"));
 }
 
 void DocumentFlow::TryAgain(const absl::Status& error) {

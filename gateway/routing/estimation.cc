@@ -18,7 +18,8 @@ Estimation::Estimation(const FlowServices& services, RequestGate& gate, RenderRe
   relay_ = std::make_shared<RenderRelay>(
       services, gate, std::move(job),
       RenderRelay::Transport{[this](const v1::RenderResponse& event) { TakeEvent(event); },
-                             [this](const absl::Status& status) { HandlePlanned(status); }});
+                             [this](const absl::Status& status) { HandleEnd(status); },
+                             [this] { CountTokens(); }});
 }
 
 void Estimation::Start() { relay_->Start(); }
@@ -35,24 +36,28 @@ void Estimation::TakeEvent(const v1::RenderResponse& event) {
   relay_->OnWritten(true);
 }
 
-void Estimation::HandlePlanned(const absl::Status& status) {
-  if (!status.ok()) return Finish(status);
+void Estimation::CountTokens() {
   const double scale =
       sample_.empty() ? 0 : static_cast<double>(text_bytes_) / static_cast<double>(sample_.size());
   services_.vlm.CountTokens(
-      std::move(sample_), call_.deadline, [this, scale](absl::StatusOr<uint64_t> tokens) {
-        if (!tokens.ok()) return Finish(tokens.status());
-        const double text_tokens = std::round(static_cast<double>(*tokens) * scale);
-        response_.set_text_tokens(static_cast<uint64_t>(text_tokens));
-        const auto visual_tokens = static_cast<double>(response_.visual_tokens());
-        if (visual_tokens > 0) response_.set_compression_ratio(text_tokens / visual_tokens);
-        Finish(std::move(response_));
+      std::move(sample_), call_.deadline,
+      [this, scale, post = relay_->PostIfOwned()](const absl::StatusOr<uint64_t>& tokens) {
+        post([this, scale, tokens] {
+          if (tokens.ok()) SetTextTokens(std::round(static_cast<double>(*tokens) * scale));
+          relay_->End(tokens.status());
+        });
       });
 }
 
-void Estimation::Finish(absl::StatusOr<v1::EstimateResponse> result) {
+void Estimation::SetTextTokens(double text_tokens) {
+  response_.set_text_tokens(static_cast<uint64_t>(text_tokens));
+  const auto visual_tokens = static_cast<double>(response_.visual_tokens());
+  if (visual_tokens > 0) response_.set_compression_ratio(text_tokens / visual_tokens);
+}
+
+void Estimation::HandleEnd(const absl::Status& status) {
   const Callback done = std::move(done_);
-  done(std::move(result));
+  status.ok() ? done(std::move(response_)) : done(status);
 }
 
 }  // namespace glyph::gateway

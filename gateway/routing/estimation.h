@@ -24,8 +24,10 @@ class Estimation {
 
  private:
   void TakeEvent(const v1::RenderResponse& event);
-  void HandlePlanned(const absl::Status& status);
-  void Finish(absl::StatusOr<v1::EstimateResponse> result);
+  // The relay ends after it, so that what bounds and counts calls sees both steps.
+  void CountTokens();
+  void SetTextTokens(double text_tokens);
+  void HandleEnd(const absl::Status& status);
 
   const FlowServices& services_;
   const UpstreamCall call_;

@@ -15,7 +15,8 @@ namespace glyph::gateway {
 class Readiness {
  public:
   // A service that answered and went away counts as restarting for `restart_grace`: its requests
-  // wait or are told when to try again, and clients still come here. `timer` outlives it.
+  // wait or are told when to try again, and clients still come here. `timer`, whose work uses this,
+  // goes first; Set is not called after that.
   Readiness(Clock now, Timer& timer, absl::Duration restart_grace);
 
   void Set(Upstream upstream, bool ready) GLYPH_EXCLUDES(mutex_);

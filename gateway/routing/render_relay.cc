@@ -60,7 +60,7 @@ void RenderRelay::ReadNext() {
 void RenderRelay::OnWritten(bool ok) {
   Post([this, ok] {
     if (!ok) return End(CancelledByClient());
-    if (complete_) return End(absl::OkStatus());
+    if (complete_) return transport_.complete ? transport_.complete() : End(absl::OkStatus());
     ReadNext();
   });
 }

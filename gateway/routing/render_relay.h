@@ -20,6 +20,8 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
   struct Transport {
     std::function<void(v1::RenderResponse)> write;    // ends with OnWritten
     std::function<void(const absl::Status&)> finish;  // once, last
+    // May be null. When all is written; brings about End.
+    std::function<void()> complete = nullptr;
   };
 
   struct Job {
@@ -34,16 +36,18 @@ class RenderRelay : public std::enable_shared_from_this<RenderRelay> {
 
   void Start();
   void OnWritten(bool ok);
+  // Runs work one after the other with the relay's own, not after End, and only as long as somebody
+  // owns the relay: what waits does not keep it.
+  Poster PostIfOwned();
+  // Of work posted so.
+  void End(const absl::Status& status);
   // The client went away.
   void Cancel();
 
  private:
   void Post(std::function<void()> work);
-  // Post, for as long as somebody owns the relay: what waits does not keep it.
-  Poster PostIfOwned();
   void Open(const v1::RenderOptions& options);
   void ReadNext();
-  void End(const absl::Status& status);
 
   const FlowServices& services_;
   RequestGate& gate_;

@@ -201,6 +201,8 @@ class RestartsTest(unittest.TestCase):
     def test_restarts_cost_no_request(self):
         self.restart_all(services.Service.terminate, 0)
         self.assertEqual([b for each in self.report().values() for b in each], [])
+        for service in ("render_service", "vlm_service"):
+            self.assertGreater(self.retries(service, "restart") + self.retries(service, "resume"), 0)
 
     def test_kills_cost_only_what_cannot_be_continued(self):
         self.restart_all(services.Service.kill, -9)

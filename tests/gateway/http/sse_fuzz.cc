@@ -67,7 +67,6 @@ struct BothForms final : AnswerSink {
     }
   }
   bool congested() const override { return false; }
-  bool TakeBackDeltas() override { return false; }
   void End(const absl::Status& /*status*/) override {}
 
   ChatStream stream;

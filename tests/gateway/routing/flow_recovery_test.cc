@@ -132,6 +132,29 @@ TEST_F(FlowRecoveryTest, StopsWhenTheServiceDiesOfItAgainAndAgain) {
   EXPECT_LE(now_, absl::UnixEpoch() + patience_ + absl::Seconds(5));
 }
 
+TEST_F(FlowRecoveryTest, StopsWhenTheServiceDiesAtTheSameTokenAgainAndAgain) {
+  sink_->keeps_deltas = true;
+  Ask(TextRequest());
+  for (int i = 0; i < 100 && sink_->ends.empty(); ++i) {
+    SendTokens({{1, "a"}});
+    generate().End(kGone);
+    Wait();
+  }
+  EXPECT_EQ(rpc::GetErrorDetails(sink_->ends.at(0)).reason, "VLM_UNAVAILABLE");
+  EXPECT_LT(vlm_client_.calls.size(), 20u);
+}
+
+TEST_F(FlowRecoveryTest, KeepsAnAnswerWhoseEndWasNotTold) {
+  Ask(TextRequest());
+  SendTokens({{1, "a"}});
+  v1::GenerateResponse finished;
+  finished.mutable_finished()->set_reason(v1::FINISH_REASON_STOP);
+  generate().Send(finished);
+  generate().End(kGone);
+  EXPECT_TRUE(sink_->ends.at(0).ok());
+  EXPECT_EQ(vlm_client_.calls.size(), 1u);
+}
+
 TEST_F(FlowRecoveryTest, HasNewPatienceAfterProgress) {
   Ask(TextRequest());
   std::string expected;
