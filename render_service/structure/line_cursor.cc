@@ -36,7 +36,9 @@ char LineCursor::At(size_t offset) const {
 }
 
 bool LineCursor::IsSpaceOrEnd(size_t offset) const {
-  return offset >= end_ || At(offset) == ' ' || At(offset) == '\t';
+  if (offset >= end_) return true;
+  const char byte = At(offset);
+  return byte == ' ' || byte == '\t';
 }
 
 DecodedCharacter LineCursor::CharacterAt(size_t offset) const {

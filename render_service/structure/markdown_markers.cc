@@ -45,11 +45,9 @@ bool IsRule(const LineCursor& line) {
   if (line.end() - line.text() > kMaxRuleBytes) return false;
   int count = 0;
   for (size_t i = line.text(); i < line.end(); ++i) {
-    if (line.At(i) == mark) {
-      ++count;
-    } else if (!line.IsSpaceOrEnd(i)) {
-      return false;
-    }
+    const char byte = line.At(i);
+    if (byte != mark && byte != ' ' && byte != '\t') return false;
+    count += byte == mark;
   }
   return count >= kMinRule;
 }
