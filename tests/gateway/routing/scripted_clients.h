@@ -65,6 +65,8 @@ class ScriptedVlmClient final : public VlmClient {
 
   std::vector<std::shared_ptr<ScriptedGenerate>> calls;
   std::vector<ModelCallback> model_calls;
+  bool holds_counts = false;  // else texts count as many tokens as bytes, at once
+  std::vector<CountCallback> held_counts;
 };
 
 // A timer whose work runs when the test says.
