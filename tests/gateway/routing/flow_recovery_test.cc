@@ -276,7 +276,22 @@ struct BrokenCase {
   bool greedy;
   uint32_t n;
 };
-class UnrepeatableTest : public FlowRecoveryTest, public testing::WithParamInterface<BrokenCase> {};
+class UnrepeatableTest : public FlowRecoveryTest, public testing::WithParamInterface<BrokenCase> {
+ protected:
+  // Another answer, "b", comes after the break.
+  void BreakBehind(const std::pair<uint32_t, std::string>& token) {
+    v1::AskRequest request = TextRequest();
+    request.mutable_generation()->set_n(GetParam().n);
+    Ask(request);
+    SendAdmitted(GetParam().greedy);
+    SendTokens({token});
+    generate().End(kGone);
+    Wait();
+    EXPECT_THAT(Forced(), IsEmpty());
+    SendTokens({{2, "b"}});
+    FinishGenerate();
+  }
+};
 INSTANTIATE_TEST_SUITE_P(EveryKind, UnrepeatableTest,
                          testing::Values(BrokenCase{false, 1}, BrokenCase{true, 2}));
 
@@ -293,32 +308,14 @@ TEST_P(UnrepeatableTest, EndsAtOnceWhenTextWasStreamed) {
 }
 
 TEST_P(UnrepeatableTest, BeginsAnewWhenNoTextWasStreamed) {
-  v1::AskRequest request = TextRequest();
-  request.mutable_generation()->set_n(GetParam().n);
-  Ask(request);
-  SendAdmitted(GetParam().greedy);
-  SendTokens({{1, ""}});
-  generate().End(kGone);
-  Wait();
-  EXPECT_THAT(Forced(), IsEmpty());
-  SendTokens({{2, "b"}});
-  FinishGenerate();
+  BreakBehind({1, ""});
   EXPECT_EQ(Text(), "b");
   EXPECT_THAT(Ids(), ElementsAre(2));
 }
 
 TEST_P(UnrepeatableTest, BeginsAnewWhenTheSinkKeptTheText) {
-  v1::AskRequest request = TextRequest();
-  request.mutable_generation()->set_n(GetParam().n);
   sink_->keeps_deltas = true;
-  Ask(request);
-  SendAdmitted(GetParam().greedy);
-  SendTokens({{1, "a"}});
-  generate().End(kGone);
-  Wait();
-  EXPECT_THAT(Forced(), IsEmpty());
-  SendTokens({{2, "b"}});
-  FinishGenerate();
+  BreakBehind({1, "a"});
   EXPECT_EQ(Text(), "b");
 }
 
