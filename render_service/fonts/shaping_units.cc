@@ -40,14 +40,16 @@ uint16_t ShapingUnits::Learn(char32_t code_point) {
   if (plain != nullptr) traits |= kPlain | kAnyScript;
   if (plain != nullptr && plain->break_class == BreakClass::kIdeograph) traits |= kIdeograph;
   if (plain != nullptr ||
-      (has_script && !ExtendsGrapheme(code_point) && (category & U_GC_M_MASK) == 0))
+      (has_script && !ExtendsGrapheme(code_point) && (category & U_GC_M_MASK) == 0)) {
     traits |= kBegins;
+  }
   if (has_script) traits |= kHasScript;
   if ((category & (U_GC_PS_MASK | U_GC_PI_MASK)) != 0 || c == '<') traits |= kOpens;
   if ((category & (U_GC_PE_MASK | U_GC_PF_MASK)) != 0 || c == '>') traits |= kCloses;
   if (IsRightToLeft(c)) traits |= kRtl;
-  if (uscript_isRightToLeft(script))
+  if (uscript_isRightToLeft(script)) {
     traits |= (category & U_GC_L_MASK) != 0 ? kRtlLetter : kRtlOther;
+  }
   // Scripts that are broken by dictionary take punctuation around them along.
   const bool has_dictionary = u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
   if (code_point == kHyphenationPoint || has_dictionary) traits |= kNoUnits;

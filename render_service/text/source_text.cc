@@ -52,8 +52,9 @@ absl::StatusOr<bool> SourceCheck::Advance(size_t max_bytes) {
     ++text_.num_characters_;
     num_checked_ += character.length;
   }
-  if (bytes.substr(0, kByteOrderMark.size()) == kByteOrderMark)
+  if (bytes.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
     text_.content_begin_ = kByteOrderMark.size();
+  }
   return num_checked_ == bytes.size();
 }
 
