@@ -66,6 +66,17 @@ GPtr<PangoFont> LoadFace(PangoContext* context, const FontFace& face, PangoWeigh
   return is_the_face ? std::move(font) : nullptr;
 }
 
+std::unique_ptr<OutlineFace> OpenOutlines(PangoFont* font) {
+  FcPattern* pattern = pango_fc_font_get_pattern(PANGO_FC_FONT(font));
+  int index = -1;
+  double size_px = 0;
+  FcChar8* path = nullptr;
+  FcPatternGetInteger(pattern, FC_INDEX, 0, &index);
+  FcPatternGetDouble(pattern, FC_PIXEL_SIZE, 0, &size_px);
+  FcPatternGetString(pattern, FC_FILE, 0, &path);
+  return OutlineFace::Open(reinterpret_cast<const char*>(path), index, size_px);
+}
+
 int16_t ToPixels(int pango_units) { return static_cast<int16_t>(PANGO_PIXELS(pango_units)); }
 
 // Pango's lengths as advances are counted: whole px, or font units, of which Pango's are fractions.
@@ -165,6 +176,7 @@ struct TextShaper::PangoState {
   GPtr<PangoFontMap> font_map;
   GPtr<PangoContext> context;
   std::vector<GPtr<PangoFont>> faces;
+  std::unique_ptr<OutlineFace> outlines;  // of the first face
   std::optional<FaceChooser> chooser;
   std::optional<FaceChooser> heading_chooser;  // the last face stands first
   std::string features;
@@ -260,6 +272,11 @@ double TextShaper::units_per_px() const { return state_->scale.units_per_px; }
 
 cairo_scaled_font_t* TextShaper::scaled_font(uint32_t face) const {
   return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->faces[face].get()));
+}
+
+OutlineFace* TextShaper::outlines() const {
+  if (state_->outlines == nullptr) state_->outlines = OpenOutlines(state_->faces[0].get());
+  return state_->outlines.get();
 }
 
 void TextShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) {

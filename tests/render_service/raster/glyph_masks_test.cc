@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 #include <vector>
 
 #include "render_service/layout/page_layout.h"
@@ -59,6 +60,32 @@ TEST(GlyphMasksTest, MovesGlyphsByQuartersOfAPixel) {
     }
   }
   EXPECT_FALSE(masks.Find(WithFace(1, 1)));
+}
+
+// The bytes of many masks on quarters of a pixel, drawn by a worker of its own.
+std::vector<uint8_t> DrawQuarters(const ResolvedProfile& upstream) {
+  const auto shaper = TextShaper::Create(*upstream.font_file, upstream.profile.font).value();
+  GlyphMasks masks(*shaper);
+  std::vector<uint8_t> out;
+  for (uint32_t id = 1000; id < 4000; ++id) {
+    const GlyphMask& mask = *masks.Find(WithQuarters(id, 1 + id % 3));
+    out.insert(out.end(), mask.coverage(), mask.coverage() + mask.num_rows * mask.row_bytes);
+  }
+  return out;
+}
+
+// Cairo's faces are shared by all threads (fonts/outline_face.h).
+TEST(GlyphMasksTest, WorkersDrawTheSameGlyphsAtOnce) {
+  const auto catalog = ProfileCatalog::Create("/usr/share/fonts").value();
+  const auto upstream = catalog->Find("glyph-upstream").value();
+  const std::vector<uint8_t> alone = DrawQuarters(*upstream);
+  std::vector<std::vector<uint8_t>> drawn(4);
+  std::vector<std::thread> workers;
+  for (auto& out : drawn) {
+    workers.emplace_back([&out, &upstream] { out = DrawQuarters(*upstream); });
+  }
+  for (std::thread& worker : workers) worker.join();
+  for (const auto& out : drawn) EXPECT_TRUE(out == alone);
 }
 
 }  // namespace
