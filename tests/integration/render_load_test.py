@@ -1,8 +1,10 @@
 """glyph-render under load: memory that stays, and documents that take it down."""
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import signal
+import statistics
 import tempfile
 import unittest
 
@@ -12,12 +14,16 @@ from google.rpc import error_details_pb2, status_pb2
 
 from glyph.v1 import render_pb2, render_pb2_grpc
 
-NUM_DOCUMENTS = 2000 if os.environ.get("GLYPH_LONG") else 300
-NUM_WARM_UP = 150
+# Documents are drawn in rounds of the same mix. What is lost with each document shows in every round;
+# a heap that arranges itself grows by a page in some. So the median round says whether memory stays.
+NUM_ROUNDS = 9
+NUM_DOCUMENTS_A_ROUND = 240 if os.environ.get("GLYPH_LONG") else 40
+NUM_WARM_UP = 160
+ALLOWED_IN_MEDIAN_ROUND = 64 << 10
+ALLOWED_IN_ALL_ROUNDS = 16 << 20
 CHUNK_BYTES = 1 << 20
 # Of both workers on the largest page, above the warm server.
 ALLOWED_BY_LARGEST_PAGES = 64 << 20
-ALLOWED_GROWTH = 4 << 20
 LARGEST_PAGE = (services.SOURCE / "render_service/layout/profiles/noto-1024.json").read_text() \
     .replace('"page_width_px": 1024', '"page_width_px": 1008') \
     .replace('"page_height_max_px": 4648', '"page_height_max_px": 16380')
@@ -102,11 +108,15 @@ class RenderLoadTest(unittest.TestCase):
         service = self.start()
         renderer = Renderer(service)
         self.draw_at_once(renderer, range(NUM_WARM_UP))
-        before = service.resident_bytes()
-        self.draw_at_once(renderer, range(NUM_DOCUMENTS))
-        growth = service.resident_bytes() - before
-        print(f"\n{NUM_DOCUMENTS} documents: {before >> 10} KiB before, {growth >> 10:+} KiB after")
-        self.assertLessEqual(growth, ALLOWED_GROWTH)
+        resident = [service.resident_bytes()]
+        for _ in range(NUM_ROUNDS):
+            self.draw_at_once(renderer, range(NUM_DOCUMENTS_A_ROUND))
+            resident.append(service.resident_bytes())
+        growth = [after - before for before, after in itertools.pairwise(resident)]
+        print(f"\n{resident[0] >> 10} KiB, then in rounds of {NUM_DOCUMENTS_A_ROUND} documents:",
+              *(f"{bytes_ >> 10:+}" for bytes_ in growth))
+        self.assertLessEqual(statistics.median(growth), ALLOWED_IN_MEDIAN_ROUND)
+        self.assertLessEqual(sum(growth), ALLOWED_IN_ALL_ROUNDS)
 
     def test_the_largest_pages_fit(self):
         service = self.start()
