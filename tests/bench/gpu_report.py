@@ -85,8 +85,6 @@ class Results:
             figures = [f"{key.removesuffix('_mib').replace('_', ' ')} {memory[key]:,.0f} MiB"
                        for key in ("after_load_mib", "device_used_mib", "planned_mib", "peak_mib",
                                    "budget_mib") if key in memory]
-            if "planned_mib" in memory and "peak_mib" in memory:
-                figures.append(f"peak over plan {memory['peak_mib'] / memory['planned_mib']:.3f}")
             if figures:
                 lines.append(f"- {title}, memory: {', '.join(figures)}")
             peaks = [f"{name} {value['peak_mib']:,.0f}" for name, value in known.items()
