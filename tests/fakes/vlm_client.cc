@@ -127,10 +127,8 @@ void VlmClient::NoteToken(const v1::Token& token) {
   answer_.tokens.push_back(token);
 }
 
-Answer Ask(v1::VlmService::Stub& stub, const v1::GenerateRequest& start,
-           const std::vector<ClientPage>& pages) {
-  VlmClient client(stub, /*timeout_ms=*/0,
-                   static_cast<size_t>(start.start().forced_output_ids_size()));
+void SendPrompt(VlmClient& client, const v1::GenerateRequest& start,
+                const std::vector<ClientPage>& pages) {
   client.Send(start);
   for (size_t i = 0; i < pages.size(); ++i) {
     client.Send(OfferRequest(pages[i]));
@@ -140,6 +138,13 @@ Answer Ask(v1::VlmService::Stub& stub, const v1::GenerateRequest& start,
     for (const v1::GenerateRequest& strip : StripRequests(pages[i])) client.Send(strip);
   }
   client.HalfClose();
+}
+
+Answer Ask(v1::VlmService::Stub& stub, const v1::GenerateRequest& start,
+           const std::vector<ClientPage>& pages) {
+  VlmClient client(stub, /*timeout_ms=*/0,
+                   static_cast<size_t>(start.start().forced_output_ids_size()));
+  SendPrompt(client, start, pages);
   return client.Finish();
 }
 

@@ -74,8 +74,11 @@ class VlmClient {
   Answer answer_;
 };
 
-// A whole call: start, then every page of part 0, with the pixels the server asks for, and the
-// answer.
+// Start, then every page of part 0, with the pixels the server asks for, and the end of the prompt.
+void SendPrompt(VlmClient& client, const v1::GenerateRequest& start,
+                const std::vector<ClientPage>& pages);
+
+// A whole call: the prompt and its answer.
 Answer Ask(v1::VlmService::Stub& stub, const v1::GenerateRequest& start,
            const std::vector<ClientPage>& pages = {});
 
