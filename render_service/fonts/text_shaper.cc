@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "render_service/fonts/cairo_mutex.h"
 #include "render_service/fonts/face_chooser.h"
 #include "render_service/fonts/hex_box_size.h"
 #include "render_service/text/joiners.h"
@@ -64,17 +65,6 @@ GPtr<PangoFont> LoadFace(PangoContext* context, const FontFace& face, PangoWeigh
       face.family == reinterpret_cast<const char*>(family) &&
       absl::EndsWith(reinterpret_cast<const char*>(path), absl::StrCat("/", face.file));
   return is_the_face ? std::move(font) : nullptr;
-}
-
-std::unique_ptr<OutlineFace> OpenOutlines(PangoFont* font) {
-  FcPattern* pattern = pango_fc_font_get_pattern(PANGO_FC_FONT(font));
-  int index = -1;
-  double size_px = 0;
-  FcChar8* path = nullptr;
-  FcPatternGetInteger(pattern, FC_INDEX, 0, &index);
-  FcPatternGetDouble(pattern, FC_PIXEL_SIZE, 0, &size_px);
-  FcPatternGetString(pattern, FC_FILE, 0, &path);
-  return OutlineFace::Open(reinterpret_cast<const char*>(path), index, size_px);
 }
 
 int16_t ToPixels(int pango_units) { return static_cast<int16_t>(PANGO_PIXELS(pango_units)); }
@@ -176,7 +166,6 @@ struct TextShaper::PangoState {
   GPtr<PangoFontMap> font_map;
   GPtr<PangoContext> context;
   std::vector<GPtr<PangoFont>> faces;
-  std::unique_ptr<OutlineFace> outlines;  // of the first face
   std::optional<FaceChooser> chooser;
   std::optional<FaceChooser> heading_chooser;  // the last face stands first
   std::string features;
@@ -230,10 +219,14 @@ GList* TextShaper::PangoState::Itemize(const DisplayText& text, bool is_rtl, uin
 }
 
 TextShaper::TextShaper(std::unique_ptr<PangoState> state) : state_(std::move(state)) {}
-TextShaper::~TextShaper() = default;
+TextShaper::~TextShaper() {
+  base::MutexLock lock(CairoMutex());
+  state_.reset();
+}
 
 absl::StatusOr<std::unique_ptr<TextShaper>> TextShaper::Create(const FontFile& file,
                                                                const FontStyle& style) {
+  base::MutexLock lock(CairoMutex());
   auto state = std::make_unique<PangoState>();
   state->font_map.reset(pango_cairo_font_map_new_for_font_type(CAIRO_FONT_TYPE_FT));
   pango_fc_font_map_set_config(PANGO_FC_FONT_MAP(state->font_map.get()), file.config.get());
@@ -258,6 +251,11 @@ absl::StatusOr<std::unique_ptr<TextShaper>> TextShaper::Create(const FontFile& f
     hb_fonts[0] = pango_font_get_hb_font(state->faces.back().get());
     state->heading_chooser.emplace(std::move(hb_fonts));
   }
+  // The first hex box of a font asks Cairo for the boxes' size, and Shape does not lock.
+  for (const auto& face : state->faces) {
+    PangoRectangle ink;
+    pango_font_get_glyph_extents(face.get(), PANGO_GET_UNKNOWN_GLYPH(0xFFFF), &ink, nullptr);
+  }
   return std::unique_ptr<TextShaper>(new TextShaper(std::move(state)));
 }
 
@@ -272,11 +270,6 @@ double TextShaper::units_per_px() const { return state_->scale.units_per_px; }
 
 cairo_scaled_font_t* TextShaper::scaled_font(uint32_t face) const {
   return pango_cairo_font_get_scaled_font(PANGO_CAIRO_FONT(state_->faces[face].get()));
-}
-
-OutlineFace* TextShaper::outlines() const {
-  if (state_->outlines == nullptr) state_->outlines = OpenOutlines(state_->faces[0].get());
-  return state_->outlines.get();
 }
 
 void TextShaper::Shape(const DisplayText& text, const ParagraphStyle& paragraph, ShapedText& out) {

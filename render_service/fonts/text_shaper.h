@@ -5,7 +5,6 @@
 #include "absl/status/statusor.h"
 #include "render_service/fonts/font_library.h"
 #include "render_service/fonts/font_style.h"
-#include "render_service/fonts/outline_face.h"
 #include "render_service/fonts/shaper.h"
 
 typedef struct _cairo_scaled_font cairo_scaled_font_t;  // NOLINT: cairo's own name
@@ -44,10 +43,6 @@ class TextShaper : public Shaper {
   // The font of the glyphs of `face` (FaceOf), set up as FontStyle says. Lives as long as the
   // shaper.
   cairo_scaled_font_t* scaled_font(uint32_t face) const;
-
-  // Outlines of the style's own face, at its size; opened at the first call. Null when FreeType
-  // cannot open the file.
-  OutlineFace* outlines() const;
 
  private:
   struct PangoState;

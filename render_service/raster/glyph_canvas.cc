@@ -1,6 +1,6 @@
 #include "render_service/raster/glyph_canvas.h"
 
-#include <cairo.h>
+#include <cairo-ft.h>
 #include <ft2build.h>
 #include FT_FREETYPE_H
 #include FT_OUTLINE_H
@@ -84,18 +84,20 @@ void GlyphCanvas::AddThroughCairo(std::span<const PenGlyph> glyphs) {
 
 void GlyphCanvas::AddThroughFreeType(std::span<const PenGlyph> glyphs) {
   cairo_surface_flush(surface_);
-  const OutlineFace* const outlines = shaper_.outlines();
+  cairo_scaled_font_t* font = shaper_.scaled_font(0);
+  FT_Face face = cairo_ft_scaled_font_lock_face(font);
   for (const PenGlyph& glyph : glyphs) {
     if (IsForCairo(glyph.id)) continue;
-    if (outlines == nullptr || !RenderGlyph(outlines->face(), glyph.id)) {
+    if (face == nullptr || !RenderGlyph(face, glyph.id)) {
       is_drawn_ = false;
       continue;
     }
-    const FT_GlyphSlot slot = outlines->face()->glyph;
+    const FT_GlyphSlot slot = face->glyph;
     const int full = (glyph.id & kMarkShade) != 0 ? kMarkCoverage : 255;
     AddBitmap(slot->bitmap, full, glyph.x + slot->bitmap_left, glyph.y - slot->bitmap_top, width_,
               coverage_);
   }
+  if (face != nullptr) cairo_ft_scaled_font_unlock_face(font);
   cairo_surface_mark_dirty(surface_);
 }
 

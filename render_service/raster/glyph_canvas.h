@@ -19,7 +19,7 @@ struct PenGlyph {
 // Adds coverages of glyphs to A8 memory through Cairo; all glyphs of this service are drawn here.
 // Cairo 1.16 knows whole pixels only: glyphs on quarters of them, and shaded ones, are drawn as it
 // draws those, by FreeType from the same outlines.
-// Not thread-safe.
+// Not thread-safe; its owner holds CairoMutex from before its construction to its destruction.
 class GlyphCanvas {
  public:
   // `coverage` [height, width] outlives the canvas, and so does `shaper`, whose font is drawn.

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 
+#include "render_service/fonts/cairo_mutex.h"
 #include "render_service/layout/page_layout.h"
 #include "render_service/raster/glyph_canvas.h"
 
@@ -30,6 +31,7 @@ struct Drawing {
 };
 
 std::optional<Drawing> DrawGlyph(uint32_t id, const TextShaper& shaper) {
+  base::MutexLock lock(CairoMutex());
   const cairo_glyph_t glyph = {GlyphOf(id), 0, 0};
   cairo_text_extents_t extents;
   cairo_scaled_font_glyph_extents(shaper.scaled_font(FaceOf(id)), &glyph, 1, &extents);

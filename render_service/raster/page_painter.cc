@@ -5,12 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc/error.h"
+#include "render_service/fonts/cairo_mutex.h"
 #include "render_service/raster/glyph_canvas.h"
 #include "render_service/raster/hex_box.h"
 
 namespace glyph::render {
 
 absl::StatusOr<std::vector<uint8_t>> PaintPage(const PageLayout& page, const TextShaper& shaper) {
+  base::MutexLock lock(CairoMutex());
   std::vector<uint8_t> pixels(static_cast<size_t>(page.width_px) *
                               static_cast<size_t>(page.height_px));
   GlyphCanvas canvas(pixels.data(), page.width_px, page.height_px, shaper);

@@ -62,30 +62,38 @@ TEST(GlyphMasksTest, MovesGlyphsByQuartersOfAPixel) {
   EXPECT_FALSE(masks.Find(WithFace(1, 1)));
 }
 
-// The bytes of many masks on quarters of a pixel, drawn by a worker of its own.
-std::vector<uint8_t> DrawQuarters(const ResolvedProfile& upstream) {
-  const auto shaper = TextShaper::Create(*upstream.font_file, upstream.profile.font).value();
+// The bytes of many masks of all faces of `profile`, or on all quarters of a pixel where it has
+// those, drawn by a worker of its own.
+std::vector<uint8_t> DrawAllFaces(const ResolvedProfile& profile) {
+  const auto shaper = TextShaper::Create(*profile.font_file, profile.profile.font).value();
+  const bool has_quarters = shaper->units_per_px() != 1;
   GlyphMasks masks(*shaper);
   std::vector<uint8_t> out;
-  for (uint32_t id = 1000; id < 4000; ++id) {
-    const GlyphMask& mask = *masks.Find(WithQuarters(id, 1 + id % 3));
-    out.insert(out.end(), mask.coverage(), mask.coverage() + mask.num_rows * mask.row_bytes);
+  for (uint32_t glyph = 20; glyph < 60; ++glyph) {
+    for (uint32_t i = 0; i < (has_quarters ? 4 : shaper->num_faces()); ++i) {
+      const GlyphMask* mask =
+          masks.Find(has_quarters ? WithQuarters(glyph, i) : WithFace(glyph, i));
+      if (mask == nullptr) continue;  // no such glyph
+      out.insert(out.end(), mask->coverage(), mask->coverage() + mask->num_rows * mask->row_bytes);
+    }
   }
   return out;
 }
 
-// Cairo's faces are shared by all threads (fonts/outline_face.h).
+// Cairo's faces are shared by all threads (fonts/cairo_mutex.h).
 TEST(GlyphMasksTest, WorkersDrawTheSameGlyphsAtOnce) {
   const auto catalog = ProfileCatalog::Create("/usr/share/fonts").value();
-  const auto upstream = catalog->Find("glyph-upstream").value();
-  const std::vector<uint8_t> alone = DrawQuarters(*upstream);
-  std::vector<std::vector<uint8_t>> drawn(4);
-  std::vector<std::thread> workers;
-  for (auto& out : drawn) {
-    workers.emplace_back([&out, &upstream] { out = DrawQuarters(*upstream); });
+  for (const char* name : {"noto-1024", "glyph-upstream"}) {
+    const auto profile = catalog->Find(name).value();
+    const std::vector<uint8_t> alone = DrawAllFaces(*profile);
+    std::vector<std::vector<uint8_t>> drawn(4);
+    std::vector<std::thread> workers;
+    for (auto& out : drawn) {
+      workers.emplace_back([&out, &profile] { out = DrawAllFaces(*profile); });
+    }
+    for (std::thread& worker : workers) worker.join();
+    for (const auto& out : drawn) EXPECT_TRUE(out == alone);
   }
-  for (std::thread& worker : workers) worker.join();
-  for (const auto& out : drawn) EXPECT_TRUE(out == alone);
 }
 
 }  // namespace
