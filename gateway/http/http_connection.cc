@@ -225,7 +225,9 @@ void HttpConnection::Adopt(std::shared_ptr<HttpCall> call,
   if (queue == queue_) ReleaseBody();
   if (call == nullptr) return;
   if (phase_ == Phase::kClosed) return call->OnGone();
-  if (queue == queue_) call_ = std::move(call);  // else it has ended already
+  if (queue != queue_) return;  // it has ended already
+  call_ = std::move(call);
+  if (!queue_->congested()) call_->OnDrained();  // nobody was there to be told before
 }
 
 void HttpConnection::ReleaseBody() {

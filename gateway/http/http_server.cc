@@ -39,8 +39,8 @@ class HttpServer::Impl {
       timer_.cancel();
       for (const auto& connection : connections_) connection->Close();
       connections_.clear();
+      large_work_.reset();  // no connection is left that could add to it
     });
-    large_work_.reset();
     large_thread_.join();
     work_.reset();
     thread_.join();

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -133,7 +134,7 @@ class HttpServerTest : public ::testing::Test {
           return HttpResponse{401, "text/plain", "no " + std::string(head.Header("x-a")), {}};
         });
   }
-  // Holds what is asked of /held back, and tells the rest what it asked.
+  // Holds what is asked of /held back, is short with /short and tells the rest what it asked.
   std::shared_ptr<HttpCall> Answer(const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
     if (request.path == "/held") {
       auto call = std::make_shared<HeldCall>(std::move(reply));
@@ -141,6 +142,10 @@ class HttpServerTest : public ::testing::Test {
       held_.push_back(call);
       changed_.NotifyAll();
       return call;
+    }
+    if (request.path == "/short") {
+      reply->Send({200, "text/plain", "short", {}});
+      return nullptr;
     }
     reply->Send({200,
                  "text/plain",
@@ -379,6 +384,28 @@ TEST_F(HttpServerTest, EndsItsCallsWithItself) {
   ASSERT_NE(call, nullptr);
   server_.reset();
   EXPECT_TRUE(call->WaitUntilGone());
+}
+
+TEST_F(HttpServerTest, EndsWhileLargeBodiesCome) {
+  options_.max_body_bytes = 1 << 20;
+  const std::string request = "POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" +
+                              std::string(100000, 'x');
+  for (int round = 0; round < 20; ++round) {
+    Start();
+    std::atomic<int> num_answers = 0;
+    std::vector<std::thread> clients;
+    for (int i = 0; i < 6; ++i) {
+      clients.emplace_back([&, port = server_->port()] {
+        Client client(port);
+        do {
+          client.Send(request);
+        } while (client.ReadUntil("short").find("short") != std::string::npos && ++num_answers > 0);
+      });
+    }
+    while (num_answers < 6 * (round + 1)) std::this_thread::yield();
+    server_.reset();
+    for (std::thread& client : clients) client.join();
+  }
 }
 
 TEST_F(HttpServerTest, WaitsForWhatItAnswers) {
