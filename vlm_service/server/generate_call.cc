@@ -125,7 +125,7 @@ absl::Status GenerateCall::HandleStrip(const v1::PageStrip& strip) {
   if (pages_ == nullptr) return WrongMessage("strip", "a strip before start; send start first");
   {
     base::MutexLock lock(mutex_);
-    if (offer_waits_) {
+    if (offer_waits_ || skips_page_) {  // or it was answered since the strip was read
       return WrongMessage("strip", "strips before the offer was answered; wait for its answer");
     }
   }

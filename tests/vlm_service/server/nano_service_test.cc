@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
@@ -180,14 +181,19 @@ TEST_F(NanoServiceTest, CancelMidDecodeFreesTheBlocks) {
   const Sample& longest = *std::max_element(
       samples.begin(), samples.end(),
       [](const Sample& a, const Sample& b) { return a.text.size() < b.text.size(); });
-  const auto cancelled_before = engine_->Stats().counts.cancelled;
+  const auto ended = [] {
+    const EngineCounts counts = engine_->Stats().counts;
+    return std::pair(counts.cancelled, counts.finished);
+  };
+  const auto before = ended();
   VlmClient client(*stub_);
   SendPrompt(client, longest.start, longest.pages);
   ASSERT_TRUE(client.ReadUntil([](const Answer& answer) { return answer.ids.size() >= 2; }));
   client.Cancel();
   EXPECT_EQ(client.Finish().status.code(), absl::StatusCode::kCancelled);
   // The client knows at once, the engine when gRPC has told the call.
-  while (engine_->Stats().counts.cancelled == cancelled_before) std::this_thread::yield();
+  while (ended() == before) std::this_thread::yield();
+  EXPECT_EQ(ended(), std::pair(before.first + 1, before.second));
   ExpectNothingLeft();
 }
 

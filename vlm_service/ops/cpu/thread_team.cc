@@ -73,8 +73,10 @@ bool ThreadTeam::TakeParts() {
 }
 
 void ThreadTeam::Help() {
-  while (!stopping_.load(std::memory_order_relaxed)) {
+  for (;;) {
+    // Before `stopping_`: who sees the number that the end has set sees the end.
     const uint32_t number = num_loops_.load(std::memory_order_acquire);
+    if (stopping_.load(std::memory_order_relaxed)) return;
     int looks = 0;
     while (looks < kLooks && num_loops_.load(std::memory_order_relaxed) == number) {
       looks = TakeParts() ? 0 : looks + 1;
