@@ -153,6 +153,10 @@ class RestartTest(LifeCycleCase):
     CHAT = json.dumps({"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 2})
 
     def test_the_gateway_stays_ready_and_says_when_to_retry(self):
+        patient = services.start_gateway(
+            self.stack.folder, self.stack.render.address("render"), self.stack.vlm.address("vlm"))
+        self.addCleanup(patient.stop)
+        services.wait_until(lambda: get(patient.port("http"), "/readyz").status == 200, what="readyz")
         port = self.stack.vlm.port("vlm")
         self.stack.vlm.stop()
         services.wait_until(lambda: not self.client.status().services[1].ready, what="news of the absence")
@@ -168,7 +172,8 @@ class RestartTest(LifeCycleCase):
                          health_pb2.HealthCheckResponse.SERVING)
         self.stack.vlm = services.start_vlm(self.stack.folder, port=port)
         self.addCleanup(self.stack.vlm.stop)
-        self.assertEqual(self.http("/v1/chat/completions", "POST", self.CHAT).status, 200)
+        # The channel's backoff may be longer than --upstream-wait 1, but not than the default.
+        self.assertEqual(get(patient.port("http"), "/v1/chat/completions", "POST", self.CHAT).status, 200)
 
     def test_no_request_waits_beyond_its_deadline(self):
         self.stack.gateway.stop()
@@ -179,9 +184,9 @@ class RestartTest(LifeCycleCase):
         client = self.enterContext(Client(self.stack.gateway.port("grpc")))
         self.stack.vlm.stop()
         begun = time.monotonic()
-        failure = outcome(lambda: client.ask(text("Hello."), timeout=1))
+        failure = outcome(lambda: client.ask(text("Hello."), timeout=10))
         self.assertEqual((failure.code, failure.reason), (UNAVAILABLE, "VLM_UNAVAILABLE"), failure)
-        self.assertLess(time.monotonic() - begun, 1)
+        self.assertLess(time.monotonic() - begun, 10)
 
 
 class AwayTest(LifeCycleCase):

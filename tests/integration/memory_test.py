@@ -144,6 +144,7 @@ class MemoryTest(unittest.TestCase):
     def assert_flat(self, service, footprints):
         first, last = footprints[0], footprints[-1]
         growth = last.resident / first.resident - 1
+        num_fds, num_threads = ([getattr(f, name) for f in footprints] for name in ("num_fds", "num_threads"))
         requests = [share * NUM_REQUESTS // NUM_SHARES for share in range(NUM_SHARES + 1)]
         slope = statistics.linear_regression(requests, [f.resident for f in footprints]).slope
         print(f"{service.name}: {first.resident >> 10} KiB before, {last.resident >> 10} KiB after "
@@ -153,7 +154,9 @@ class MemoryTest(unittest.TestCase):
             self.assertLessEqual(growth, ALLOWED_GROWTH)
         else:
             self.assertLessEqual(last.resident - first.resident, ALLOWED_GROWTH_OF_SMALL)
-        self.assertEqual((last.num_fds, last.num_threads), (first.num_fds, first.num_threads), "fds, threads")
+        # gRPC adds a thread when all of its own are busy; what a request leaves behind would add up.
+        self.assertLessEqual(max(num_fds[-3:]), max(num_fds[:3]) + 1, num_fds)
+        self.assertLessEqual(max(num_threads[-3:]), max(num_threads[:3]) + 1, num_threads)
 
 
 if __name__ == "__main__":
