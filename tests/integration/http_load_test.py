@@ -32,7 +32,8 @@ def setUpModule():
     gateway = services.start_gateway(folder.name, "127.0.0.1:1", fake.address("vlm"),
                                      "--max-requests", 1000)
     unittest.addModuleCleanup(gateway.stop)
-    services.wait_until(lambda: metrics(gateway.port("metrics")).get('glyph_service_ready{service="vlm_service"}') == 1, what="the connection to the fake")
+    ready = 'glyph_service_ready{service="vlm_service"}'
+    services.wait_until(lambda: metrics(gateway.port("metrics"))[ready] == 1, what="the connection to the fake")
 
 
 def connect(receive_buffer=None):
